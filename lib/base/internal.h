@@ -1,0 +1,36 @@
+/*
+ * base/internal.h - what the rooms above use of base and an application does not.
+ */
+#ifndef ATH_BASE_INTERNAL_H
+#define ATH_BASE_INTERNAL_H
+
+#include <string.h>
+
+#include "base/base.h"
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+
+/** FNV-1a over words: good enough for tables, not for an adversary's keys. */
+static inline uint64_t ath_hash(const void *data, size_t length)
+{
+	const unsigned char *at = data;
+	uint64_t hash = 0xcbf29ce484222325ULL ^ length;
+
+	for (; length >= 8; at += 8, length -= 8) {
+		uint64_t word;
+
+		memcpy(&word, at, 8);
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+		hash ^= hash >> 32;
+	}
+	for (; length > 0; at++, length--)
+		hash = (hash ^ *at) * 0x100000001b3ULL;
+	return hash ^ hash >> 29;
+}
+
+/** Counts bytes that live elsewhere but as long as the arena; false, and failed, past the ceiling. */
+bool ath_arena_charge(struct ath_arena *arena, size_t bytes);
+/** Length of the UTF-8 sequence at the front of data (left > 0), or 0 when it is not one. */
+size_t ath_utf8_sequence(const char *data, size_t left);
+
+#endif

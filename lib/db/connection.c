@@ -1,0 +1,466 @@
+/*
+ * connection.c - one connection: batches go out in order, outcomes come back in the same
+ * order, and a ring remembers what each outcome will be for.
+ *
+ * Statements are prepared the first time they are used, in the batch that uses them, and
+ * kept in an LRU table. If that batch fails before the server has come to the preparing, the
+ * server never learns the name; the batch that uses it next is told so (26000) and is stale.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "db/engine_parts.h"
+
+enum { PREPARED = 256, BUCKETS = 512, FIRST_RING = 64 };
+
+struct prepared {
+	struct prepared *chain;         /* in its bucket */
+	struct prepared *newer, *older; /* by use */
+	uint64_t hash;
+	size_t length;
+	char name[16];
+	char text[];
+};
+
+enum kind { PREPARE, FORGET, EXECUTE, SYNC };
+
+/* What an outcome will be for. */
+struct expected {
+	enum kind kind;
+	uint32_t index; /* EXECUTE: which statement */
+	int64_t since;  /* SYNC: when the batch was sent */
+	struct ath_batch *batch; /* NULL: nobody waits any more */
+};
+
+struct ath_connection {
+	struct ath_engine *engine;
+	const struct ath_driver *driver;
+	void *handle;
+	struct ath_watch watch;
+	struct ath_turn_end flush;
+	bool dead, spoilt;
+	struct expected *ring; /* a power of two */
+	size_t ring_size, head, tail;
+	size_t outstanding;
+	struct prepared *buckets[BUCKETS];
+	struct prepared *newest, *oldest;
+	size_t prepared_count;
+	unsigned next_name;
+};
+
+/* ---- prepared statements -------------------------------------------------------------- */
+
+static struct prepared **bucket(struct ath_connection *connection, uint64_t hash)
+{
+	return &connection->buckets[hash % BUCKETS];
+}
+
+static void unlink_use(struct ath_connection *connection, struct prepared *entry)
+{
+	if (entry->newer != NULL)
+		entry->newer->older = entry->older;
+	else
+		connection->newest = entry->older;
+	if (entry->older != NULL)
+		entry->older->newer = entry->newer;
+	else
+		connection->oldest = entry->newer;
+}
+
+static void link_newest(struct ath_connection *connection, struct prepared *entry)
+{
+	entry->newer = NULL;
+	entry->older = connection->newest;
+	if (entry->older != NULL)
+		entry->older->newer = entry;
+	else
+		connection->oldest = entry;
+	connection->newest = entry;
+}
+
+static struct prepared *find_prepared(struct ath_connection *connection,
+				      const struct ath_statement *statement)
+{
+	struct prepared *entry = *bucket(connection, statement->hash);
+
+	while (entry != NULL &&
+	       (entry->hash != statement->hash || entry->length != statement->length ||
+		memcmp(entry->text, statement->text, entry->length) != 0))
+		entry = entry->chain;
+	if (entry != NULL && entry != connection->newest) {
+		unlink_use(connection, entry);
+		link_newest(connection, entry);
+	}
+	return entry;
+}
+
+static void drop_prepared(struct ath_connection *connection, struct prepared *entry)
+{
+	struct prepared **at = bucket(connection, entry->hash);
+
+	while (*at != entry)
+		at = &(*at)->chain;
+	*at = entry->chain;
+	unlink_use(connection, entry);
+	connection->prepared_count--;
+	free(entry);
+}
+
+static struct prepared *add_prepared(struct ath_connection *connection,
+				     const struct ath_statement *statement)
+{
+	struct prepared *entry = malloc(sizeof *entry + statement->length);
+	struct prepared **at = bucket(connection, statement->hash);
+
+	if (entry == NULL)
+		return NULL;
+	entry->hash = statement->hash;
+	entry->length = statement->length;
+	memcpy(entry->text, statement->text, statement->length);
+	snprintf(entry->name, sizeof entry->name, "ath_%u", connection->next_name++);
+	entry->chain = *at;
+	*at = entry;
+	link_newest(connection, entry);
+	connection->prepared_count++;
+	return entry;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------ */
+
+static bool expect(struct ath_connection *connection, enum kind kind, size_t index,
+		   struct ath_batch *batch)
+{
+	size_t mask = connection->ring_size - 1;
+
+	if (connection->tail - connection->head == connection->ring_size) {
+		struct expected *grown = calloc(connection->ring_size, 2 * sizeof *grown);
+
+		if (grown == NULL)
+			return false;
+		for (size_t i = connection->head; i != connection->tail; i++)
+			grown[i & (2 * connection->ring_size - 1)] = connection->ring[i & mask];
+		free(connection->ring);
+		connection->ring = grown;
+		connection->ring_size *= 2;
+		mask = connection->ring_size - 1;
+	}
+	connection->ring[connection->tail++ & mask] =
+		(struct expected){ .kind = kind, .index = (uint32_t)index, .batch = batch };
+	return true;
+}
+
+static struct expected *first_expected(struct ath_connection *connection)
+{
+	return &connection->ring[connection->head & (connection->ring_size - 1)];
+}
+
+void ath_connection_abandon(struct ath_connection *connection, struct ath_batch *batch)
+{
+	for (size_t i = connection->head; i != connection->tail; i++) {
+		struct expected *expected = &connection->ring[i & (connection->ring_size - 1)];
+
+		if (expected->batch == batch)
+			expected->batch = NULL;
+	}
+}
+
+/* ---- death ----------------------------------------------------------------------------------- */
+
+/* Everyone who still waits is told, and the engine lets go of the connection. */
+static void die(struct ath_connection *connection, const struct ath_error *error)
+{
+	if (connection->dead)
+		return;
+	connection->dead = true;
+	ath_watch_remove(connection->engine->loop, &connection->watch);
+	ath_loop_forget_turn_end(connection->engine->loop, &connection->flush);
+	for (; connection->head != connection->tail; connection->head++) {
+		struct ath_batch *batch = first_expected(connection)->batch;
+
+		if (batch == NULL || first_expected(connection)->kind != SYNC)
+			continue;
+		if (batch->error.status == ATH_OK)
+			batch->error = *error;
+		batch->lost = true;
+		ath_wake(&batch->waiter, batch->error.status);
+	}
+	connection->outstanding = 0;
+	ath_engine_lost(connection->engine, connection);
+}
+
+static void die_of(struct ath_connection *connection, const char *what)
+{
+	struct ath_error error = { 0 };
+
+	/* the server's last words, if there are any, say it better */
+	if (connection->driver->consume(connection->handle, &error) == ATH_OK)
+		ath_error_set(&error, ATH_EUNAVAILABLE, "%s", what);
+	die(connection, &error);
+}
+
+bool ath_connection_is_dead(const struct ath_connection *connection)
+{
+	return connection->dead;
+}
+
+/* ---- sending ----------------------------------------------------------------------------------- */
+
+static enum ath_status prepare(struct ath_connection *connection, struct ath_batch *batch,
+			       const struct ath_statement *statement, struct prepared **entry)
+{
+	const struct ath_driver *driver = connection->driver;
+	enum ath_status status;
+
+	if (connection->prepared_count == PREPARED) {
+		status = driver->forget(connection->handle, connection->oldest->name);
+		if (status != ATH_OK || !expect(connection, FORGET, 0, batch))
+			return status == ATH_OK ? ATH_ENOMEM : status;
+		drop_prepared(connection, connection->oldest);
+	}
+	*entry = add_prepared(connection, statement);
+	if (*entry == NULL)
+		return ATH_ENOMEM;
+	status = driver->prepare(connection->handle, (*entry)->name, statement);
+	if (status == ATH_OK && !expect(connection, PREPARE, 0, batch))
+		return ATH_ENOMEM;
+	return status;
+}
+
+static enum ath_status send_statement(struct ath_connection *connection, struct ath_batch *batch,
+				      size_t index)
+{
+	const struct ath_statement *statement = &batch->statements[index];
+	struct prepared *entry = find_prepared(connection, statement);
+	enum ath_status status = ATH_OK;
+
+	if (entry == NULL)
+		status = prepare(connection, batch, statement, &entry);
+	if (status == ATH_OK)
+		status = connection->driver->execute(connection->handle, entry->name, statement,
+						     batch->arena);
+	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
+		status = ATH_ENOMEM;
+	return status;
+}
+
+/*
+ * A batch that could not be sent whole leaves half a batch on the wire: it still gets its
+ * sync, so that what follows is not drawn in, and nothing of it may take effect: the
+ * connection is given up.
+ */
+enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+{
+	enum ath_status status = connection->dead ? ATH_EUNAVAILABLE : ATH_OK;
+	size_t i = 0;
+
+	batch->driver = connection->driver;
+	if (status != ATH_OK)
+		return ath_error_set(&batch->error, status, "the connection was lost");
+	while (status == ATH_OK && i < batch->count)
+		status = send_statement(connection, batch, i++);
+	if (status == ATH_OK)
+		status = connection->driver->sync(connection->handle);
+	if (status == ATH_OK && !expect(connection, SYNC, 0, batch))
+		status = ATH_ENOMEM;
+	if (status != ATH_OK) {
+		ath_error_set(&batch->error, status == ATH_EIO ? ATH_EUNAVAILABLE : status,
+			      "statement %zu could not be sent: %s", i, ath_status_text(status));
+		ath_connection_abandon(connection, batch);
+		die_of(connection, "a batch could not be sent");
+		return batch->error.status;
+	}
+	connection->ring[(connection->tail - 1) & (connection->ring_size - 1)].since = ath_now();
+	connection->outstanding++;
+	ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
+	return ATH_OK;
+}
+
+static void flush(struct ath_turn_end *end)
+{
+	struct ath_connection *connection = container_of(end, struct ath_connection, flush);
+	enum ath_status status = connection->driver->flush(connection->handle);
+
+	if (status == ATH_EIO)
+		die_of(connection, "the connection was lost while sending");
+	else
+		ath_watch_change(connection->engine->loop, &connection->watch,
+				 status == ATH_OK ? EPOLLIN : EPOLLIN | EPOLLOUT);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------------- */
+
+static void take_result(struct ath_connection *connection, const struct expected *expected,
+			void *result)
+{
+	if (expected->kind == EXECUTE && expected->batch != NULL)
+		expected->batch->results[expected->index] = result;
+	else
+		connection->driver->free(result);
+}
+
+static void batch_done(struct ath_connection *connection, struct ath_batch *batch)
+{
+	connection->outstanding--;
+	if (batch != NULL)
+		ath_wake(&batch->waiter, batch->error.status);
+}
+
+/* One outcome for what is expected first; false when nothing more has arrived. */
+static bool receive(struct ath_connection *connection)
+{
+	struct ath_error dropped = { 0 };
+	struct expected expected = *first_expected(connection);
+	struct ath_error *error = expected.batch == NULL ? &dropped : &expected.batch->error;
+	void *result = NULL;
+
+	switch (connection->driver->receive(connection->handle, &result, error)) {
+	case ATH_OUTCOME_NONE:
+		return false;
+	case ATH_OUTCOME_RESULT:
+		take_result(connection, &expected, result);
+		break;
+	case ATH_OUTCOME_ERROR:
+		if (expected.kind == SYNC)
+			return true; /* the transaction failed at its end; the sync still comes */
+		break;
+	case ATH_OUTCOME_SKIPPED:
+		break;
+	case ATH_OUTCOME_SYNC:
+		batch_done(connection, expected.batch);
+		break;
+	}
+	connection->head++;
+	return true;
+}
+
+static void connection_ready(struct ath_watch *watch, uint32_t events)
+{
+	struct ath_connection *connection = container_of(watch, struct ath_connection, watch);
+	struct ath_error error = { 0 };
+	enum ath_status status;
+
+	if (events & EPOLLOUT)
+		ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	status = connection->driver->consume(connection->handle, &error);
+	while (connection->head != connection->tail && receive(connection))
+		;
+	if (status != ATH_OK)
+		die(connection, &error);
+}
+
+/* ---- staleness ------------------------------------------------------------------------------------ */
+
+bool ath_batch_is_stale(const struct ath_batch *batch)
+{
+	return strcmp(batch->error.sqlstate, "26000") == 0 ||
+	       (strcmp(batch->error.sqlstate, "0A000") == 0 &&
+		strstr(batch->error.message, "cached plan") != NULL);
+}
+
+void ath_connection_forget(struct ath_connection *connection, const struct ath_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct prepared *entry = find_prepared(connection, &batch->statements[i]);
+
+		if (entry != NULL) /* the server's copy stays behind; its name is not used again */
+			drop_prepared(connection, entry);
+	}
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handle)
+{
+	struct ath_connection *connection = calloc(1, sizeof *connection);
+
+	if (connection == NULL)
+		return NULL;
+	connection->engine = engine;
+	connection->driver = engine->driver;
+	connection->handle = handle;
+	connection->flush.run = flush;
+	connection->ring_size = FIRST_RING;
+	connection->ring = calloc(FIRST_RING, sizeof *connection->ring);
+	connection->watch = (struct ath_watch){ .fd = engine->driver->fd(handle),
+						.events = EPOLLIN,
+						.ready = connection_ready };
+	if (connection->ring == NULL ||
+	    ath_watch_add(engine->loop, &connection->watch) != ATH_OK) {
+		free(connection->ring);
+		free(connection);
+		return NULL;
+	}
+	return connection;
+}
+
+void *ath_connection_release_handle(struct ath_connection *connection)
+{
+	void *handle = connection->handle;
+
+	if (!connection->dead) {
+		ath_watch_remove(connection->engine->loop, &connection->watch);
+		ath_loop_forget_turn_end(connection->engine->loop, &connection->flush);
+	}
+	while (connection->oldest != NULL)
+		drop_prepared(connection, connection->oldest);
+	free(connection->ring);
+	free(connection);
+	return handle;
+}
+
+void ath_connection_free(struct ath_connection *connection)
+{
+	const struct ath_driver *driver = connection->driver;
+
+	driver->close(ath_connection_release_handle(connection));
+}
+
+bool ath_connection_in_transaction(struct ath_connection *connection)
+{
+	return connection->driver->in_transaction(connection->handle);
+}
+
+size_t ath_connection_outstanding(const struct ath_connection *connection)
+{
+	return connection->outstanding;
+}
+
+int64_t ath_connection_delay(const struct ath_connection *connection)
+{
+	for (size_t i = connection->head; i != connection->tail; i++) {
+		const struct expected *expected =
+			&connection->ring[i & (connection->ring_size - 1)];
+
+		if (expected->kind == SYNC)
+			return ath_now() - expected->since;
+	}
+	return 0;
+}
+
+void ath_connection_spoil(struct ath_connection *connection)
+{
+	connection->spoilt = true;
+}
+
+bool ath_connection_is_usable(struct ath_connection *connection)
+{
+	return !connection->dead && !connection->spoilt && connection->outstanding == 0 &&
+	       connection->driver->is_idle(connection->handle);
+}
+
+enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,
+				      struct ath_error *error)
+{
+	return connection->driver->script(connection->handle, sql, error);
+}
+
+void ath_batch_clear(struct ath_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		if (batch->results[i] != NULL)
+			batch->driver->free(batch->results[i]);
+		batch->results[i] = NULL;
+	}
+}

@@ -1,0 +1,97 @@
+/*
+ * db/driver.h - what a database must be able to do. One row of functions per database;
+ * PostgreSQL's is in postgresql.c, the only file that knows libpq.
+ *
+ * A connection takes statements without waiting and gives their outcomes back in the same
+ * order. A sync ends a batch: what came since the last one is one transaction, unless BEGIN
+ * said otherwise, and an error skips all up to it.
+ */
+#ifndef ATH_DB_DRIVER_H
+#define ATH_DB_DRIVER_H
+
+#include "db/db.h"
+
+struct ath_url {
+	const char *text; /* for the driver: the engine's own options taken out */
+	int connect_timeout_s, statement_timeout_ms;
+};
+
+/* SQL with $1, $2... and what goes there. text lives as long as its batch. */
+struct ath_statement {
+	const char *text;
+	size_t length;
+	uint64_t hash; /* ath_hash of text */
+	const struct ath_value *params;
+	size_t param_count;
+};
+
+/* Where a column of a result goes in a struct. */
+struct ath_target {
+	size_t offset;
+	enum ath_type type;
+	bool nullable_struct; /* struct ath_null_* */
+	bool null_allowed;    /* a text that may be NULL */
+	const char *name;     /* for the error */
+};
+
+enum ath_outcome {
+	ATH_OUTCOME_NONE,   /* nothing more has arrived */
+	ATH_OUTCOME_RESULT, /* a statement's result, now the caller's */
+	ATH_OUTCOME_ERROR,  /* a statement, or the transaction at its sync, failed */
+	ATH_OUTCOME_SKIPPED, /* not run, because one before it in its batch failed */
+	ATH_OUTCOME_SYNC,
+};
+
+struct ath_driver {
+	const char *const *schemes; /* of URLs; ends in NULL */
+
+	/* Is the URL well formed? Does not connect. */
+	enum ath_status (*check)(const struct ath_url *url, struct ath_error *error);
+	/* Connects, resolving names: blocks, so it runs on an offload thread. */
+	enum ath_status (*open)(void **connection, const struct ath_url *url,
+				struct ath_error *error);
+	void (*close)(void *connection);
+	/* Asks the server to stop what the connection is doing: blocks likewise. */
+	void (*cancel)(void *connection);
+	int (*fd)(void *connection);
+
+	/* These queue. ATH_EIO: the connection is dead. */
+	enum ath_status (*prepare)(void *connection, const char *name,
+				   const struct ath_statement *statement);
+	enum ath_status (*forget)(void *connection, const char *name);
+	enum ath_status (*execute)(void *connection, const char *name,
+				   const struct ath_statement *statement, struct ath_arena *arena);
+	enum ath_status (*sync)(void *connection);
+	/* ATH_OK: all is sent; ATH_ETIMEDOUT: the socket takes no more now. */
+	enum ath_status (*flush)(void *connection);
+
+	/* Takes in what has arrived; ATH_EIO: the connection is dead. */
+	enum ath_status (*consume)(void *connection, struct ath_error *error);
+	enum ath_outcome (*receive)(void *connection, void **result, struct ath_error *error);
+	/* Between batches. */
+	bool (*in_transaction)(void *connection);
+	/* Is it outside any transaction, and alive as far as can be seen? */
+	bool (*is_idle)(void *connection);
+
+	/* Runs SQL of several statements and waits: for migrations, on an idle connection. */
+	enum ath_status (*script)(void *connection, const char *sql, struct ath_error *error);
+
+	size_t (*rows)(const void *result);
+	/* Rows that an INSERT, UPDATE or DELETE touched. */
+	int64_t (*affected)(const void *result);
+	/* What the server called the statement, such as "ROLLBACK". */
+	const char *(*tag)(const void *result);
+	/*
+	 * Reads rows first to first + count into the objects. Texts point into the result: it
+	 * must live as long as they do.
+	 */
+	enum ath_status (*read)(const void *result, size_t first, size_t count,
+				const struct ath_target *targets, size_t target_count,
+				void *const *objects, struct ath_error *error);
+	size_t (*memory)(const void *result);
+	void (*free)(void *result);
+};
+
+extern const struct ath_driver ath_postgresql;
+
+#endif

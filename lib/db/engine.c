@@ -1,0 +1,247 @@
+/*
+ * engine.c - the engine's life, and how it comes by connections: on another thread, because
+ * connecting resolves names and does the handshakes by waiting, and with a growing pause
+ * after each failure.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "db/engine_parts.h"
+#include "db/url.h"
+
+enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 32000 };
+
+static int or_default(int value, int usual)
+{
+	return value == 0 ? usual : value;
+}
+
+static void set_defaults(struct ath_engine *engine)
+{
+	struct ath_engine_options *options = &engine->options;
+
+	options->pipelines = or_default(options->pipelines, 4);
+	options->pool_size = or_default(options->pool_size, 4);
+	options->pool_timeout_ms = or_default(options->pool_timeout_ms, 10000);
+	engine->url = (struct ath_url){
+		.text = engine->url_text,
+		.connect_timeout_s = or_default(options->connect_timeout_s, 5),
+		.statement_timeout_ms = options->statement_timeout_ms < 0
+						? 0
+						: or_default(options->statement_timeout_ms, 30000),
+	};
+}
+
+static enum ath_status find_loop(struct ath_engine *engine, struct ath_error *error)
+{
+	engine->loop = engine->options.loop;
+	if (engine->loop == NULL)
+		engine->loop = ath_loop_current();
+	if (engine->loop != NULL)
+		return ATH_OK;
+	engine->own_loop = true;
+	if (ath_loop_open(&engine->loop, engine->options.log) != ATH_OK)
+		return ath_error_set(error, ATH_EIO, "no loop could be opened");
+	return ATH_OK;
+}
+
+enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
+				const struct ath_engine_options *options, struct ath_error *error)
+{
+	struct ath_engine *made = calloc(1, sizeof *made);
+
+	*engine = NULL;
+	ath_error_clear(error);
+	if (made == NULL)
+		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
+	made->pid = getpid();
+	made->pool_waits_tail = &made->pool_waits;
+	if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) == ATH_OK) {
+		set_defaults(made);
+		if (made->driver->check(&made->url, error) == ATH_OK &&
+		    find_loop(made, error) == ATH_OK) {
+			*engine = made;
+			return ATH_OK;
+		}
+	}
+	free(made->url_text);
+	free(made);
+	return error->status;
+}
+
+void ath_engine_close(struct ath_engine **engine)
+{
+	struct ath_engine *old = engine == NULL ? NULL : *engine;
+
+	if (old == NULL)
+		return;
+	while (old->jobs > 0)
+		ath_loop_turn(old->loop, ATH_NEVER);
+	for (size_t i = 0; i < old->pipeline_count; i++)
+		ath_connection_free(old->pipelines[i]);
+	for (size_t i = 0; i < old->idle_count; i++)
+		ath_connection_free(old->idle[i]);
+	if (old->own_loop)
+		ath_loop_close(&old->loop);
+	free(old->url_text);
+	free(old);
+	*engine = NULL;
+}
+
+struct ath_loop *ath_engine_loop(const struct ath_engine *engine)
+{
+	return engine->loop;
+}
+
+int ath_engine_statement_timeout(const struct ath_engine *engine)
+{
+	return engine->url.statement_timeout_ms;
+}
+
+/* ---- connecting ------------------------------------------------------------------------- */
+
+struct connecting {
+	struct ath_job job;
+	struct ath_engine *engine;
+	void *handle;
+	struct ath_error error;
+	void (*opened)(struct ath_engine *engine, struct ath_connection *connection);
+};
+
+static void connect_run(struct ath_job *job)
+{
+	struct connecting *connecting = container_of(job, struct connecting, job);
+	const struct ath_engine *engine = connecting->engine; /* what is read here never changes */
+
+	(void)engine->driver->open(&connecting->handle, &engine->url, &connecting->error);
+}
+
+static void note_failure(struct ath_engine *engine, const struct ath_error *error)
+{
+	struct ath_log_line line;
+
+	engine->retry_delay = engine->retry_delay == 0 ? FIRST_RETRY_MS : 2 * engine->retry_delay;
+	if (engine->retry_delay > LAST_RETRY_MS)
+		engine->retry_delay = LAST_RETRY_MS;
+	engine->retry_at = ath_now() + engine->retry_delay;
+	engine->connect_error = *error;
+	engine->connect_error.status = ATH_EUNAVAILABLE;
+	ath_log_begin(&line, ath_loop_log(engine->loop), ATH_LOG_ERROR,
+		      "the database cannot be reached");
+	ath_log_text(&line, "reason", error->message);
+	ath_log_int(&line, "retry_ms", engine->retry_delay);
+	ath_log_end(&line);
+}
+
+static void connect_done(struct ath_job *job)
+{
+	struct connecting *connecting = container_of(job, struct connecting, job);
+	struct ath_engine *engine = connecting->engine;
+	struct ath_connection *connection = NULL;
+
+	engine->jobs--;
+	if (connecting->handle != NULL) {
+		connection = ath_connection_new(engine, connecting->handle);
+		if (connection == NULL) {
+			engine->driver->close(connecting->handle);
+			ath_error_set(&connecting->error, ATH_ENOMEM, "out of memory");
+		}
+	}
+	if (connection != NULL)
+		engine->retry_delay = engine->retry_at = 0;
+	else
+		note_failure(engine, &connecting->error);
+	connecting->opened(engine, connection);
+	free(connecting);
+}
+
+enum ath_status ath_engine_connect(struct ath_engine *engine,
+				   void (*opened)(struct ath_engine *engine,
+						  struct ath_connection *connection))
+{
+	struct connecting *connecting = calloc(1, sizeof *connecting);
+	enum ath_status status;
+
+	if (connecting == NULL)
+		return ATH_ENOMEM;
+	connecting->job = (struct ath_job){ .run = connect_run, .done = connect_done };
+	connecting->engine = engine;
+	connecting->opened = opened;
+	status = ath_loop_offload(engine->loop, &connecting->job);
+	if (status != ATH_OK)
+		free(connecting);
+	else
+		engine->jobs++;
+	return status;
+}
+
+enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error)
+{
+	if (getpid() != engine->pid)
+		return ath_error_set(error, ATH_EINVAL, "an engine must be opened after the fork");
+	if (ath_fiber_current() != NULL && ath_loop_current() != engine->loop)
+		return ath_error_set(error, ATH_EINVAL, "the engine belongs to another loop");
+	if (engine->retry_at > ath_now()) {
+		if (error->status == ATH_OK)
+			*error = engine->connect_error;
+		return ATH_EUNAVAILABLE;
+	}
+	return ATH_OK;
+}
+
+int ath_engine_retry_after(const struct ath_engine *engine)
+{
+	int64_t left = engine->retry_at - ath_now();
+
+	return left <= 1000 ? 1 : (int)((left + 999) / 1000);
+}
+
+/* ---- closing what is not idle ------------------------------------------------------------- */
+
+struct closing {
+	struct ath_job job;
+	struct ath_engine *engine;
+	void *handle;
+};
+
+static void close_run(struct ath_job *job)
+{
+	struct closing *closing = container_of(job, struct closing, job);
+
+	closing->engine->driver->cancel(closing->handle);
+	closing->engine->driver->close(closing->handle);
+}
+
+static void close_done(struct ath_job *job)
+{
+	struct closing *closing = container_of(job, struct closing, job);
+
+	closing->engine->jobs--;
+	free(closing);
+}
+
+void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection)
+{
+	bool dead = ath_connection_is_dead(connection);
+	void *handle = ath_connection_release_handle(connection);
+	struct closing *closing = dead ? NULL : calloc(1, sizeof *closing);
+
+	if (closing != NULL) {
+		closing->job = (struct ath_job){ .run = close_run, .done = close_done };
+		closing->engine = engine;
+		closing->handle = handle;
+		if (ath_loop_offload(engine->loop, &closing->job) == ATH_OK) {
+			engine->jobs++;
+			return;
+		}
+	}
+	free(closing);
+	engine->driver->close(handle);
+}
+
+void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection)
+{
+	ath_pipeline_lost(engine, connection);
+	ath_pool_lost(engine, connection);
+}

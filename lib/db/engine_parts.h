@@ -1,0 +1,62 @@
+/*
+ * engine_parts.h - the engine from inside, for engine.c, pipeline.c, pool.c and connection.c.
+ */
+#ifndef ATH_DB_ENGINE_PARTS_H
+#define ATH_DB_ENGINE_PARTS_H
+
+#include "db/internal.h"
+
+enum { ATH_MAX_PIPELINES = 64 };
+
+/* A fiber that waits for a connection; on its stack. */
+struct ath_pool_wait {
+	struct ath_waiter waiter;
+	struct ath_connection *connection; /* what it was given */
+	struct ath_error *error;
+	struct ath_pool_wait *next;
+};
+
+struct ath_engine {
+	struct ath_loop *loop;
+	bool own_loop;
+	pid_t pid; /* no connection crosses a fork */
+	const struct ath_driver *driver;
+	char *url_text;
+	struct ath_url url;
+	struct ath_engine_options options;
+	size_t jobs; /* connects and closes under way on other threads */
+
+	struct ath_connection *pipelines[ATH_MAX_PIPELINES];
+	size_t pipeline_count;
+	bool pipeline_opening;
+	struct ath_pool_wait *pipeline_waits;
+
+	struct ath_connection *idle[1000]; /* the pool's; the last is the newest */
+	size_t idle_count, pool_count;     /* pool_count: with the lent and the opening ones */
+	size_t pool_opening;
+	struct ath_pool_wait *pool_waits, **pool_waits_tail;
+
+	/* after a connect has failed */
+	int64_t retry_delay, retry_at; /* milliseconds */
+	struct ath_error connect_error;
+};
+
+/* Connects on another thread and then calls opened in the loop, with NULL on failure. */
+enum ath_status ath_engine_connect(struct ath_engine *engine,
+				   void (*opened)(struct ath_engine *engine,
+						  struct ath_connection *connection))
+	ATH_MUST_CHECK;
+/* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */
+enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error);
+/* Cancels what it does and closes it on another thread. */
+void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection);
+/* A connection has died by itself: whoever has it must let go. */
+void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);
+
+/* Takes the driver's handle out of a connection and frees the rest. */
+void *ath_connection_release_handle(struct ath_connection *connection);
+
+void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
+void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * db/internal.h - connections and batches, for the engine's own files and for the session.
+ */
+#ifndef ATH_DB_INTERNAL_H
+#define ATH_DB_INTERNAL_H
+
+#include "db/driver.h"
+#include "loop/internal.h"
+
+/* ---- batches ---------------------------------------------------------------------------- */
+
+/*
+ * Statements between two syncs, and what came of them. It lives in the arena of the session
+ * that waits for it; a wait that ends early must ath_connection_abandon() it.
+ */
+struct ath_batch {
+	struct ath_statement *statements;
+	size_t count;
+	void **results; /* one per statement; NULL where there is none */
+	struct ath_arena *arena;
+	struct ath_error error; /* the first */
+	bool lost;              /* the connection died before the sync came back */
+	struct ath_waiter waiter;
+	const struct ath_driver *driver;
+};
+
+/* Frees the results that are left in it. */
+void ath_batch_clear(struct ath_batch *batch);
+
+/* ---- one connection (connection.c) ------------------------------------------------------ */
+
+struct ath_connection;
+
+/* Sends a batch; the waiter is woken when its sync has come back, or never will. */
+enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+	ATH_MUST_CHECK;
+/* The batch is waited for no more: its outcome will be dropped. */
+void ath_connection_abandon(struct ath_connection *connection, struct ath_batch *batch);
+/* Prepares the batch's statements again when they are next used: see ath_batch_is_stale. */
+void ath_connection_forget(struct ath_connection *connection, const struct ath_batch *batch);
+/* The server does not know a statement any more, or its result has another shape now. */
+bool ath_batch_is_stale(const struct ath_batch *batch);
+/* It will be closed when it is given back, whatever state it seems to be in. */
+void ath_connection_spoil(struct ath_connection *connection);
+bool ath_connection_is_dead(const struct ath_connection *connection);
+enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,
+				      struct ath_error *error) ATH_MUST_CHECK;
+
+/* For the engine: takes over a handle that the driver has opened. */
+struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handle);
+void ath_connection_free(struct ath_connection *connection);
+/* Between batches: is a transaction open? */
+bool ath_connection_in_transaction(struct ath_connection *connection);
+/* Batches whose sync has not come back. */
+size_t ath_connection_outstanding(const struct ath_connection *connection);
+/* For how long the oldest of them has been waited for, in milliseconds. */
+int64_t ath_connection_delay(const struct ath_connection *connection);
+/* An idle connection of the pool that is still good for a transaction. */
+bool ath_connection_is_usable(struct ath_connection *connection);
+
+/* ---- the engine (engine.c, pipeline.c, pool.c) --------------------------------------------- */
+
+struct ath_loop *ath_engine_loop(const struct ath_engine *engine);
+/* What the engine's connections were told, in milliseconds; 0: none. */
+int ath_engine_statement_timeout(const struct ath_engine *engine);
+
+/*
+ * Runs a batch of reads on a pipeline and waits for it. A connection that died is replaced
+ * and the batch tried once more; so is a batch that is stale.
+ */
+enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
+				int64_t deadline) ATH_MUST_CHECK;
+
+/* A connection for a transaction, lent until it is given back. */
+enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connection **connection,
+				    int64_t deadline, struct ath_error *error) ATH_MUST_CHECK;
+/* Gives it back; one that is not idle is cancelled and closed. NULL is fine. */
+void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection);
+/* Submits and waits; when the wait ends early the connection is no good for anything else. */
+enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
+			       struct ath_batch *batch, int64_t deadline, bool finish)
+	ATH_MUST_CHECK;
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * pool.c - connections lent to one transaction at a time. Who finds none waits in a queue,
+ * first come first served, no longer than the pool's time-out.
+ */
+#include "db/engine_parts.h"
+
+static void pool_opened(struct ath_engine *engine, struct ath_connection *connection);
+
+/* As many connections are being opened as are waited for, within the pool's size. */
+static enum ath_status open_wanted(struct ath_engine *engine)
+{
+	size_t wanted = 0;
+	enum ath_status status = ATH_OK;
+
+	for (struct ath_pool_wait *wait = engine->pool_waits; wait != NULL; wait = wait->next)
+		wanted++;
+	while (status == ATH_OK && engine->pool_opening < wanted &&
+	       engine->pool_count < (size_t)engine->options.pool_size) {
+		status = ath_engine_connect(engine, pool_opened);
+		if (status == ATH_OK) {
+			engine->pool_opening++;
+			engine->pool_count++;
+		}
+	}
+	return status;
+}
+
+static struct ath_pool_wait *first_wait(struct ath_engine *engine)
+{
+	struct ath_pool_wait *wait = engine->pool_waits;
+
+	if (wait != NULL) {
+		engine->pool_waits = wait->next;
+		if (engine->pool_waits == NULL)
+			engine->pool_waits_tail = &engine->pool_waits;
+	}
+	return wait;
+}
+
+static void leave_queue(struct ath_engine *engine, struct ath_pool_wait *wait)
+{
+	struct ath_pool_wait **at = &engine->pool_waits;
+
+	while (*at != NULL && *at != wait)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	*at = wait->next;
+	if (*at == NULL)
+		engine->pool_waits_tail = at;
+}
+
+/* To the first who waits, or to the idle ones. */
+static void offer(struct ath_engine *engine, struct ath_connection *connection)
+{
+	struct ath_pool_wait *wait = first_wait(engine);
+
+	if (wait == NULL) {
+		engine->idle[engine->idle_count++] = connection;
+		return;
+	}
+	wait->connection = connection;
+	ath_wake(&wait->waiter, ATH_OK);
+}
+
+static void pool_opened(struct ath_engine *engine, struct ath_connection *connection)
+{
+	struct ath_pool_wait *wait;
+
+	engine->pool_opening--;
+	if (connection != NULL) {
+		offer(engine, connection);
+		return;
+	}
+	engine->pool_count--;
+	while ((wait = first_wait(engine)) != NULL) {
+		*wait->error = engine->connect_error;
+		ath_wake(&wait->waiter, ATH_EUNAVAILABLE);
+	}
+}
+
+static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_wait *wait,
+				     int64_t deadline)
+{
+	int64_t patience = ath_now() + engine->options.pool_timeout_ms;
+	enum ath_status status;
+
+	wait->next = NULL;
+	*engine->pool_waits_tail = wait;
+	engine->pool_waits_tail = &wait->next;
+	status = open_wanted(engine);
+	if (status == ATH_OK)
+		status = ath_wait(engine->loop, &wait->waiter,
+				  deadline < patience ? deadline : patience);
+	if (!wait->waiter.done)
+		leave_queue(engine, wait);
+	if (status == ATH_ETIMEDOUT && ath_now() >= patience)
+		return ath_error_set(wait->error, ATH_EUNAVAILABLE,
+				     "all %d connections were busy for %d ms",
+				     engine->options.pool_size, engine->options.pool_timeout_ms);
+	if (status != ATH_OK)
+		ath_error_set(wait->error, status, "waiting for a connection: %s",
+			      ath_status_text(status));
+	return status;
+}
+
+enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connection **connection,
+				    int64_t deadline, struct ath_error *error)
+{
+	struct ath_pool_wait wait = { .error = error };
+	enum ath_status status;
+
+	*connection = NULL;
+	while (engine->idle_count > 0) {
+		struct ath_connection *newest = engine->idle[--engine->idle_count];
+
+		if (ath_connection_is_usable(newest)) {
+			*connection = newest;
+			return ATH_OK;
+		}
+		engine->pool_count--;
+		ath_engine_discard(engine, newest);
+	}
+	status = ath_engine_may_connect(engine, error);
+	/* while others are lent, waiting for one of them still makes sense */
+	if (status != ATH_OK && (status != ATH_EUNAVAILABLE || engine->pool_count == 0))
+		return status;
+	ath_error_clear(error);
+	status = wait_in_queue(engine, &wait, deadline);
+	*connection = wait.connection;
+	return status;
+}
+
+void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection)
+{
+	struct ath_connection *back = *connection;
+
+	if (back == NULL)
+		return;
+	*connection = NULL;
+	if (ath_connection_is_usable(back)) {
+		offer(engine, back);
+		return;
+	}
+	engine->pool_count--;
+	ath_engine_discard(engine, back);
+	(void)open_wanted(engine); /* those who wait for one have a time-out of their own */
+}
+
+void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection)
+{
+	for (size_t i = 0; i < engine->idle_count; i++) {
+		if (engine->idle[i] == connection) {
+			engine->idle[i] = engine->idle[--engine->idle_count];
+			engine->pool_count--;
+			ath_engine_discard(engine, connection);
+			return;
+		}
+	}
+}
+
+enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
+			       struct ath_batch *batch, int64_t deadline, bool finish)
+{
+	enum ath_status status = ath_connection_submit(connection, batch);
+
+	if (status != ATH_OK)
+		return status;
+	batch->waiter.finish = finish;
+	status = ath_wait(engine->loop, &batch->waiter, deadline);
+	if (!batch->waiter.done) {
+		ath_connection_abandon(connection, batch);
+		return ath_error_set(&batch->error, status, "%s", ath_status_text(status));
+	}
+	if (!batch->lost && ath_batch_is_stale(batch))
+		ath_connection_forget(connection, batch);
+	return status;
+}

@@ -1,0 +1,326 @@
+/*
+ * migrations.c - numbered SQL files, in dbmate's form, applied in order.
+ *
+ * The whole run holds one advisory lock, so that several programs may start at once. A file's
+ * SQL is sent as it is; its version is a parameter like every other value.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "orm/internal.h"
+
+enum { MAX_FILE = 4 * 1024 * 1024, MAX_VERSION = 64 };
+
+struct migration {
+	const char *file;
+	char version[MAX_VERSION];
+	bool applied;
+};
+
+struct run {
+	struct ath_engine *engine;
+	struct ath_connection *connection;
+	struct ath_arena *arena;
+	const char *directory;
+	struct migration *migrations; /* by version */
+	size_t count;
+	void (*done)(const char *file);
+	struct ath_error *error;
+};
+
+static bool ok(const struct run *run)
+{
+	return run->error->status == ATH_OK;
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+static struct ath_batch *make_batch(struct run *run, size_t count, const char *const *texts,
+				    const struct ath_value *param)
+{
+	struct ath_batch *batch = ath_new(run->arena, struct ath_batch, 1);
+
+	if (batch == NULL)
+		return NULL;
+	batch->arena = run->arena;
+	batch->count = count;
+	batch->statements = ath_new(run->arena, struct ath_statement, count);
+	batch->results = ath_new(run->arena, void *, count);
+	if (batch->statements == NULL || batch->results == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		batch->statements[i] = (struct ath_statement){
+			.text = texts[i],
+			.length = strlen(texts[i]),
+			.hash = ath_hash(texts[i], strlen(texts[i])),
+			/* the one parameter is the first statement's */
+			.params = i == 0 ? param : NULL,
+			.param_count = i == 0 && param != NULL,
+		};
+	return batch;
+}
+
+static struct ath_batch *execute(struct run *run, size_t count, const char *const *texts,
+				 const struct ath_value *param)
+{
+	struct ath_batch *batch = ok(run) ? make_batch(run, count, texts, param) : NULL;
+
+	if (batch == NULL) {
+		ath_error_set(run->error, ATH_ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (ath_engine_run(run->engine, run->connection, batch, ATH_NEVER, true) != ATH_OK) {
+		ath_batch_clear(batch);
+		if (ok(run))
+			*run->error = batch->error;
+		return NULL;
+	}
+	return batch;
+}
+
+static void execute_only(struct run *run, size_t count, const char *const *texts,
+			 const struct ath_value *param)
+{
+	struct ath_batch *batch = execute(run, count, texts, param);
+
+	if (batch != NULL)
+		ath_batch_clear(batch);
+}
+
+/* ---- which there are ------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct migration *left = a, *right = b;
+
+	return strcmp(left->version, right->version);
+}
+
+/* "20260101000000_users.sql": digits, an underscore, a name, .sql */
+static bool read_version(const char *file, char version[MAX_VERSION])
+{
+	size_t digits = strspn(file, "0123456789"), length = strlen(file);
+
+	if (digits == 0 || digits >= MAX_VERSION || file[digits] != '_' || length < 4 ||
+	    strcmp(file + length - 4, ".sql") != 0)
+		return false;
+	memcpy(version, file, digits);
+	version[digits] = '\0';
+	return true;
+}
+
+static void add_file(struct run *run, const char *file)
+{
+	struct migration migration = { 0 }, *grown;
+
+	if (!read_version(file, migration.version))
+		return;
+	migration.file = ath_arena_copy(run->arena, file, strlen(file));
+	grown = ath_arena_grow(run->arena, run->migrations, run->count * sizeof *grown,
+			       (run->count + 1) * sizeof *grown);
+	if (grown == NULL || migration.file == NULL) {
+		ath_error_set(run->error, ATH_ENOMEM, "out of memory");
+		return;
+	}
+	grown[run->count++] = migration;
+	run->migrations = grown;
+}
+
+static void list_files(struct run *run)
+{
+	DIR *directory = opendir(run->directory);
+	struct dirent *entry;
+
+	if (directory == NULL) {
+		ath_error_set(run->error, ATH_EIO, "%s: %s", run->directory, strerror(errno));
+		return;
+	}
+	while (ok(run) && (entry = readdir(directory)) != NULL)
+		add_file(run, entry->d_name);
+	closedir(directory);
+	if (run->count > 0)
+		qsort(run->migrations, run->count, sizeof *run->migrations, compare);
+	for (size_t i = 1; ok(run) && i < run->count; i++)
+		if (strcmp(run->migrations[i - 1].version, run->migrations[i].version) == 0)
+			ath_error_set(run->error, ATH_EINVAL, "%s and %s have the same version",
+				      run->migrations[i - 1].file, run->migrations[i].file);
+}
+
+static void mark_applied(struct run *run, const char *version)
+{
+	for (size_t i = 0; i < run->count; i++)
+		if (strcmp(run->migrations[i].version, version) == 0)
+			run->migrations[i].applied = true;
+}
+
+static void read_applied(struct run *run)
+{
+	static const char *const text[] = { "select version from schema_migrations" };
+	static const struct ath_target target = { .type = ATH_TYPE_TEXT, .name = "version" };
+	struct ath_batch *batch = execute(run, 1, text, NULL);
+
+	if (batch == NULL)
+		return;
+	for (size_t i = 0; i < batch->driver->rows(batch->results[0]); i++) {
+		const char *version = NULL;
+		void *object = &version;
+
+		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object,
+					run->error) != ATH_OK)
+			break;
+		mark_applied(run, version);
+	}
+	ath_batch_clear(batch);
+}
+
+/* ---- one file --------------------------------------------------------------------------------- */
+
+static char *read_file(struct run *run, const char *file)
+{
+	const char *path = ath_arena_printf(run->arena, "%s/%s", run->directory, file);
+	FILE *stream = path == NULL ? NULL : fopen(path, "re");
+	char *text = NULL;
+	size_t length;
+
+	if (stream == NULL) {
+		ath_error_set(run->error, ATH_EIO, "%s: %s", file, strerror(errno));
+		return NULL;
+	}
+	text = ath_arena_alloc(run->arena, MAX_FILE + 1);
+	length = text == NULL ? 0 : fread(text, 1, MAX_FILE + 1, stream);
+	if (text == NULL || ferror(stream) || length > MAX_FILE)
+		ath_error_set(run->error, ATH_ETOOBIG, "%s: cannot be read, or is above 4 MiB", file);
+	else
+		text[length] = '\0';
+	fclose(stream);
+	return ok(run) ? text : NULL;
+}
+
+static const char *find_marker(const char *text, const char *marker)
+{
+	const char *found = strstr(text, marker);
+
+	while (found != NULL && found != text && found[-1] != '\n')
+		found = strstr(found + 1, marker);
+	return found;
+}
+
+/* The SQL of a section, ended where the next begins; NULL when the file has none. */
+static char *section(char *text, const char *name, bool *transaction)
+{
+	char marker[32];
+	char *start, *line_end, *next;
+
+	snprintf(marker, sizeof marker, "-- migrate:%s", name);
+	start = (char *)(uintptr_t)find_marker(text, marker);
+	if (start == NULL)
+		return NULL;
+	line_end = start + strcspn(start, "\n");
+	*transaction = true;
+	if (*line_end != '\0') {
+		*line_end++ = '\0';
+		*transaction = strstr(start, "transaction:false") == NULL;
+	}
+	next = (char *)(uintptr_t)find_marker(line_end, "-- migrate:");
+	if (next != NULL)
+		*next = '\0';
+	return line_end;
+}
+
+static void apply(struct run *run, const struct migration *migration, bool up)
+{
+	static const char *const begin[] = { "BEGIN" };
+	static const char *const record[] = {
+		"insert into schema_migrations (version) values ($1)", "COMMIT"
+	};
+	static const char *const forget[] = { "delete from schema_migrations where version = $1",
+					      "COMMIT" };
+	struct ath_value version = ath_value_text(migration->version);
+	char *text = read_file(run, migration->file), *sql;
+	struct ath_error cause = { 0 };
+	bool transaction;
+
+	if (text == NULL)
+		return;
+	sql = section(text, up ? "up" : "down", &transaction);
+	if (sql == NULL) {
+		ath_error_set(run->error, ATH_EINVAL, "%s: has no line \"-- migrate:%s\"",
+			      migration->file, up ? "up" : "down");
+		return;
+	}
+	if (transaction)
+		execute_only(run, 1, begin, NULL);
+	if (ok(run) && ath_connection_script(run->connection, sql, &cause) != ATH_OK) {
+		ath_error_set(run->error, cause.status, "%s: %s", migration->file, cause.message);
+		return;
+	}
+	execute_only(run, transaction ? 2 : 1, up ? record : forget, &version);
+	if (ok(run) && run->done != NULL)
+		run->done(migration->file);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------ */
+
+static void apply_all(struct run *run)
+{
+	for (size_t i = 0; ok(run) && i < run->count; i++)
+		if (!run->migrations[i].applied)
+			apply(run, &run->migrations[i], true);
+}
+
+static void take_back_newest(struct run *run)
+{
+	size_t i = run->count;
+
+	while (i > 0 && !run->migrations[i - 1].applied)
+		i--;
+	if (i == 0)
+		ath_error_set(run->error, ATH_ENOTFOUND, "no migration is applied");
+	else
+		apply(run, &run->migrations[i - 1], false);
+}
+
+static enum ath_status migrate(struct ath_engine *engine, const char *directory,
+			       void (*done)(const char *file), struct ath_error *error,
+			       void (*what)(struct run *run))
+{
+	static const char *const lock[] = { "select pg_advisory_lock(4702958641223)" };
+	static const char *const table[] = { "create table if not exists schema_migrations "
+					     "(version varchar(128) primary key)" };
+	static const char *const unlock[] = { "select pg_advisory_unlock(4702958641223)" };
+	struct run run = { .engine = engine, .directory = directory, .done = done, .error = error };
+
+	ath_error_clear(error);
+	if (ath_arena_open(&run.arena, 0) != ATH_OK)
+		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	list_files(&run);
+	if (ok(&run) &&
+	    ath_engine_checkout(engine, &run.connection, ATH_NEVER, error) == ATH_OK) {
+		execute_only(&run, 1, lock, NULL);
+		execute_only(&run, 1, table, NULL);
+		read_applied(&run);
+		if (ok(&run))
+			what(&run);
+		if (ok(&run)) /* after an error the connection goes, and its locks with it */
+			execute_only(&run, 1, unlock, NULL);
+		else
+			ath_connection_spoil(run.connection);
+	}
+	ath_engine_give_back(engine, &run.connection);
+	ath_arena_close(&run.arena);
+	return error->status;
+}
+
+enum ath_status ath_migrate_up(struct ath_engine *engine, const char *directory,
+			       void (*done)(const char *file), struct ath_error *error)
+{
+	return migrate(engine, directory, done, error, apply_all);
+}
+
+enum ath_status ath_migrate_down(struct ath_engine *engine, const char *directory,
+				 void (*done)(const char *file), struct ath_error *error)
+{
+	return migrate(engine, directory, done, error, take_back_newest);
+}

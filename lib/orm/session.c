@@ -1,0 +1,575 @@
+/*
+ * session.c - the session: its errors, its connection, and the queries that read rows.
+ */
+#include <stdio.h>
+
+#include "orm/internal.h"
+
+static int64_t deadline_of(const struct ath_session_options *options)
+{
+	int64_t deadline = options == NULL || options->deadline == 0 ? ATH_NEVER
+								     : options->deadline;
+	int64_t fiber = ath_fiber_deadline();
+
+	return fiber < deadline ? fiber : deadline;
+}
+
+static enum ath_status open_own_arena(struct ath_session **session)
+{
+	struct ath_arena *arena;
+	enum ath_status status = ath_arena_open(&arena, 0);
+
+	if (status != ATH_OK)
+		return status;
+	*session = ath_new(arena, struct ath_session, 1);
+	if (*session == NULL) {
+		ath_arena_close(&arena);
+		return ATH_ENOMEM;
+	}
+	(*session)->arena = arena;
+	(*session)->own_arena = true;
+	return ATH_OK;
+}
+
+enum ath_status ath_session_open(struct ath_session **session, struct ath_engine *engine,
+				 const struct ath_session_options *options)
+{
+	*session = NULL;
+	if (options == NULL || options->arena == NULL) {
+		enum ath_status status = open_own_arena(session);
+
+		if (status != ATH_OK)
+			return status;
+	} else {
+		*session = ath_new(options->arena, struct ath_session, 1);
+		if (*session == NULL)
+			return ATH_ENOMEM;
+		(*session)->arena = options->arena;
+	}
+	(*session)->engine = engine;
+	(*session)->deadline = deadline_of(options);
+	ath_rows_init(&(*session)->rows, (*session)->arena);
+	return ATH_OK;
+}
+
+void ath_session_close(struct ath_session **session)
+{
+	struct ath_arena *arena;
+
+	if (session == NULL || *session == NULL)
+		return;
+	ath_session_disconnect(*session);
+	arena = (*session)->own_arena ? (*session)->arena : NULL;
+	*session = NULL;
+	ath_arena_close(&arena);
+}
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+bool ath_session_ok(const struct ath_session *session)
+{
+	return session->error.status == ATH_OK;
+}
+
+const struct ath_error *ath_session_error(const struct ath_session *session)
+{
+	return ath_session_ok(session) ? NULL : &session->error;
+}
+
+void ath_session_fail(struct ath_session *session, enum ath_status status, const char *format, ...)
+{
+	char text[sizeof session->error.message];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	ath_error_set(&session->error, status, "%s", text);
+}
+
+void ath_session_take_error(struct ath_session *session, const struct ath_error *error)
+{
+	if (ath_session_ok(session))
+		session->error = *error;
+}
+
+static bool no_memory(struct ath_session *session)
+{
+	ath_error_set(&session->error, ATH_ENOMEM, "the session's memory is used up");
+	return false;
+}
+
+void ath_clear_error(struct ath_session *session)
+{
+	ath_rollback(session);
+	ath_error_clear(&session->error);
+}
+
+/* ---- the connection of a transaction ------------------------------------------------------ */
+
+bool ath_session_connect(struct ath_session *session)
+{
+	struct ath_error error = { 0 };
+
+	if (session->connection != NULL)
+		return true;
+	if (ath_engine_checkout(session->engine, &session->connection, session->deadline, &error) !=
+	    ATH_OK)
+		ath_session_take_error(session, &error);
+	return session->connection != NULL;
+}
+
+/* No one waits long for a ROLLBACK; a connection that does not answer is thrown away. */
+static void roll_back(struct ath_session *session)
+{
+	static const char text[] = "ROLLBACK";
+	enum { PATIENCE_MS = 5000 };
+	struct ath_statement statement = { .text = text,
+					   .length = sizeof text - 1,
+					   .hash = ath_hash(text, sizeof text - 1) };
+	void *result = NULL;
+	struct ath_batch batch = { .statements = &statement,
+				   .count = 1,
+				   .results = &result,
+				   .arena = session->arena };
+
+	if (ath_engine_run(session->engine, session->connection, &batch,
+			   ath_now() + PATIENCE_MS, true) == ATH_OK)
+		ath_batch_clear(&batch);
+}
+
+void ath_session_disconnect(struct ath_session *session)
+{
+	if (session->connection == NULL)
+		return;
+	if (!ath_connection_is_dead(session->connection) &&
+	    ath_connection_outstanding(session->connection) == 0 &&
+	    ath_connection_in_transaction(session->connection))
+		roll_back(session);
+	ath_engine_give_back(session->engine, &session->connection);
+}
+
+void ath_rollback(struct ath_session *session)
+{
+	ath_session_disconnect(session);
+	ath_rows_init(&session->rows, session->arena);
+}
+
+bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement)
+{
+	static const char text[] = "select set_config('statement_timeout', $1, true)";
+	enum { CLOSE_ENOUGH_MS = 1000 };
+	int64_t usual = ath_engine_statement_timeout(session->engine), left;
+	struct ath_value *value;
+	char *number;
+
+	if (session->deadline == ATH_NEVER)
+		return false;
+	left = session->deadline - ath_now();
+	if (usual > 0 && left + CLOSE_ENOUGH_MS >= usual)
+		return false;
+	value = ath_new(session->arena, struct ath_value, 1);
+	number = ath_arena_printf(session->arena, "%lld", (long long)(left < 1 ? 1 : left));
+	if (value == NULL || number == NULL)
+		return false; /* the memory's failure is met again at the next statement */
+	*value = ath_value_text(number);
+	*statement = (struct ath_statement){ .text = text,
+					     .length = sizeof text - 1,
+					     .hash = ath_hash(text, sizeof text - 1),
+					     .params = value,
+					     .param_count = 1 };
+	return true;
+}
+
+/* ---- running statements ---------------------------------------------------------------------- */
+
+struct ath_batch *ath_session_batch(struct ath_session *session, size_t count)
+{
+	struct ath_batch *batch = ath_new(session->arena, struct ath_batch, 1);
+
+	if (batch != NULL) {
+		batch->arena = session->arena;
+		batch->statements = ath_new(session->arena, struct ath_statement, count);
+		batch->results = ath_new(session->arena, void *, count);
+		batch->count = count;
+	}
+	if (batch == NULL || batch->statements == NULL || batch->results == NULL) {
+		no_memory(session);
+		return NULL;
+	}
+	return batch;
+}
+
+bool ath_session_run(struct ath_session *session, struct ath_batch *batch)
+{
+	enum ath_status status;
+
+	session->statement_count += batch->count;
+	if (session->connection != NULL)
+		status = ath_engine_run(session->engine, session->connection, batch,
+					session->deadline, false);
+	else
+		status = ath_engine_read(session->engine, batch, session->deadline);
+	if (status == ATH_OK)
+		return true;
+	ath_session_take_error(session, &batch->error);
+	ath_batch_clear(batch);
+	return false;
+}
+
+bool ath_session_keep(struct ath_session *session, struct ath_batch *batch, size_t index)
+{
+	const struct ath_driver *driver = batch->driver;
+	void *result = batch->results[index];
+
+	batch->results[index] = NULL;
+	if (ath_arena_charge(session->arena, driver->memory(result)) &&
+	    ath_arena_defer(session->arena, driver->free, result))
+		return true;
+	driver->free(result);
+	return no_memory(session);
+}
+
+struct ath_target *ath_session_targets(struct ath_session *session, const struct ath_model *model,
+				       bool (*filter)(const struct ath_member *column,
+						      const void *object),
+				       const void *object, size_t *count)
+{
+	struct ath_target *targets = ath_new(session->arena, struct ath_target, model->member_count);
+
+	*count = 0;
+	if (targets == NULL) {
+		no_memory(session);
+		return NULL;
+	}
+	for (size_t i = 0; i < model->member_count; i++) {
+		const struct ath_member *member = &model->members[i];
+
+		if (member->kind != ATH_MEMBER_COLUMN ||
+		    (filter != NULL && !filter(member, object)))
+			continue;
+		targets[(*count)++] = (struct ath_target){ .offset = member->offset,
+							   .type = member->type,
+							   .nullable_struct =
+								   member->nullable_struct,
+							   .null_allowed = member->nullable,
+							   .name = member->name };
+	}
+	return targets;
+}
+
+/* Everything a query needs before it runs: no error, nothing pending that it would miss. */
+static bool ready(struct ath_session *session)
+{
+	return ath_session_ok(session) &&
+	       (ath_session_is_clean(session) || ath_flush(session));
+}
+
+static struct ath_batch *run_query(struct ath_session *session, const struct ath_query *query,
+				   void (*make)(struct ath_sql *sql, const struct ath_query *query))
+{
+	struct ath_batch *batch;
+	struct ath_sql sql;
+
+	if (!ready(session))
+		return NULL;
+	batch = ath_session_batch(session, 1);
+	if (batch == NULL)
+		return NULL;
+	ath_sql_open(&sql, session->arena);
+	make(&sql, query);
+	if (ath_sql_finish(&sql, &batch->statements[0]) != ATH_OK) {
+		ath_session_take_error(session, &sql.error);
+		return NULL;
+	}
+	return ath_session_run(session, batch) ? batch : NULL;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------- */
+
+static size_t align(size_t size)
+{
+	return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
+
+/* A row, its object and what the database holds lie side by side. */
+static size_t stride_of(const struct ath_model *model)
+{
+	return align(sizeof(struct ath_row)) + 2 * align(model->size);
+}
+
+static struct ath_row *row_at(char *block, size_t i, const struct ath_model *model)
+{
+	struct ath_row *row = (struct ath_row *)(void *)(block + i * stride_of(model));
+
+	row->model = model;
+	row->object = (char *)row + align(sizeof *row);
+	row->old = (char *)row->object + align(model->size);
+	return row;
+}
+
+/* What was read becomes the session's; a row that it knows already stays as it is in memory. */
+static bool adopt(struct ath_session *session, struct ath_row *row, void **object)
+{
+	struct ath_row *known;
+
+	memcpy(row->old, row->object, row->model->size);
+	known = ath_rows_find(&session->rows, row->model,
+			      ath_member_get(ath_model_key(row->model), row->old));
+	if (known != NULL) {
+		*object = known->object;
+		return true;
+	}
+	row->state = ATH_ROW_STORED;
+	*object = row->object;
+	return ath_rows_add(&session->rows, row) || no_memory(session);
+}
+
+static void **read_rows(struct ath_session *session, const struct ath_model *model,
+			struct ath_batch *batch, size_t *count)
+{
+	const struct ath_driver *driver = batch->driver;
+	const void *result = batch->results[0];
+	size_t rows = driver->rows(result), columns;
+	char *block = ath_arena_zalloc(session->arena, rows, stride_of(model));
+	void **objects = ath_new(session->arena, void *, rows);
+	struct ath_target *targets = ath_session_targets(session, model, NULL, NULL, &columns);
+	struct ath_error error = { 0 };
+
+	*count = 0;
+	if (block == NULL || objects == NULL || targets == NULL) {
+		ath_batch_clear(batch);
+		no_memory(session);
+		return NULL;
+	}
+	if (!ath_session_keep(session, batch, 0))
+		return NULL;
+	for (size_t i = 0; i < rows; i++)
+		objects[i] = row_at(block, i, model)->object;
+	if (driver->read(result, 0, rows, targets, columns, objects, &error) != ATH_OK) {
+		ath_session_take_error(session, &error);
+		return NULL;
+	}
+	for (size_t i = 0; i < rows; i++)
+		if (!adopt(session, row_at(block, i, model), &objects[i]))
+			return NULL;
+	session->row_count += rows;
+	*count = rows;
+	return objects;
+}
+
+void **ath_session_all(struct ath_session *session, const struct ath_model *model,
+		       const struct ath_query *query, size_t *count)
+{
+	struct ath_batch *batch;
+
+	*count = 0;
+	if (query->model != model)
+		ath_session_fail(session, ATH_EINVAL, "a query for %s was run as one for %s",
+				 query->model->name, model->name);
+	batch = run_query(session, query, ath_sql_select);
+	return batch == NULL ? NULL : read_rows(session, model, batch, count);
+}
+
+/* Runs a copy of the query with a limit of its own. */
+static void **limited(struct ath_session *session, const struct ath_model *model,
+		      const struct ath_query *query, int64_t limit, size_t *count)
+{
+	struct ath_query copy = *query;
+
+	if (copy.limit < 0 || copy.limit > limit)
+		copy.limit = limit;
+	return ath_session_all(session, model, &copy, count);
+}
+
+void *ath_session_first(struct ath_session *session, const struct ath_model *model,
+			const struct ath_query *query)
+{
+	size_t count;
+	void **objects = limited(session, model, query, 1, &count);
+
+	return count == 0 ? NULL : objects[0];
+}
+
+void *ath_session_one(struct ath_session *session, const struct ath_model *model,
+		      const struct ath_query *query)
+{
+	size_t count;
+	void **objects = limited(session, model, query, 2, &count);
+
+	if (!ath_session_ok(session))
+		return NULL;
+	if (count == 0)
+		ath_session_fail(session, ATH_ENOTFOUND, "no row of %s where one was asked for",
+				 model->table);
+	else if (count > 1)
+		ath_session_fail(session, ATH_EMANY, "more rows of %s than the one asked for",
+				 model->table);
+	return count == 1 ? objects[0] : NULL;
+}
+
+void *ath_session_get(struct ath_session *session, const struct ath_model *model,
+		      struct ath_value key)
+{
+	const struct ath_member *column = ath_model_key(model);
+	struct ath_query query = ath_query_of(model);
+	struct ath_row *known;
+
+	if (!ath_session_ok(session) || key.null)
+		return NULL;
+	if (key.type != column->type) {
+		ath_session_fail(session, ATH_EINVAL, "the primary key of %s has another type",
+				 model->name);
+		return NULL;
+	}
+	known = ath_rows_find(&session->rows, model, key);
+	if (known != NULL)
+		return known->object;
+	ath_where(&query, (struct ath_condition){ .op = ATH_OP_EQ,
+						  .model = model,
+						  .offset = column->offset,
+						  .value = key });
+	return ath_session_first(session, model, &query);
+}
+
+int64_t ath_count(struct ath_session *session, const struct ath_query *query)
+{
+	static const struct ath_target target = { .type = ATH_TYPE_INT64, .name = "count" };
+	struct ath_batch *batch = run_query(session, query, ath_sql_count);
+	struct ath_error error = { 0 };
+	int64_t count = 0;
+	void *object = &count;
+
+	if (batch == NULL)
+		return 0;
+	if (batch->driver->read(batch->results[0], 0, 1, &target, 1, &object, &error) != ATH_OK)
+		ath_session_take_error(session, &error);
+	ath_batch_clear(batch);
+	return count;
+}
+
+/* ---- new and deleted rows -------------------------------------------------------------------- */
+
+void *ath_session_new(struct ath_session *session, const struct ath_model *model)
+{
+	void *object = ath_arena_zalloc(session->arena, 1, model->size);
+
+	if (object == NULL)
+		no_memory(session);
+	return object;
+}
+
+void ath_session_add(struct ath_session *session, const struct ath_model *model, void *object)
+{
+	struct ath_row *row;
+
+	if (!ath_session_ok(session) || object == NULL ||
+	    ath_rows_of(&session->rows, model, object) != NULL)
+		return;
+	row = ath_new(session->arena, struct ath_row, 1);
+	if (row == NULL) {
+		no_memory(session);
+		return;
+	}
+	*row = (struct ath_row){ .model = model, .object = object, .state = ATH_ROW_NEW };
+	if (!ath_rows_add(&session->rows, row))
+		no_memory(session);
+}
+
+void ath_session_delete(struct ath_session *session, const struct ath_model *model, void *object)
+{
+	struct ath_row *row;
+
+	if (!ath_session_ok(session) || object == NULL)
+		return;
+	row = ath_rows_of(&session->rows, model, object);
+	if (row == NULL)
+		ath_session_fail(session, ATH_EINVAL,
+				 "a row of %s is to be deleted that is not of this session",
+				 model->table);
+	else if (row->state == ATH_ROW_NEW)
+		row->state = ATH_ROW_GONE; /* never sent, so there is nothing to delete */
+	else if (row->state == ATH_ROW_STORED)
+		row->state = ATH_ROW_DELETED;
+}
+
+/* ---- relations --------------------------------------------------------------------------------- */
+
+/* The lists that a relation fills have the shape of every T_list. */
+struct any_list {
+	void **items;
+	size_t count;
+};
+
+/* The primary keys of the objects as one array for "= ANY". */
+static struct ath_value keys_of(struct ath_session *session, const struct ath_member *key,
+				void *const *objects, size_t count)
+{
+	char *items = ath_arena_zalloc(session->arena, count, key->size);
+
+	for (size_t i = 0; items != NULL && i < count; i++)
+		memcpy(items + i * key->size, (char *)objects[i] + key->offset, key->size);
+	if (items == NULL)
+		no_memory(session);
+	return (struct ath_value){
+		.type = key->type, .array = true, .count = count, .as.items = items
+	};
+}
+
+static struct any_list *list_of(void *object, const struct ath_member *relation)
+{
+	return (struct any_list *)(void *)((char *)object + relation->offset);
+}
+
+/*
+ * The children come in the order of their parents' keys: one run for each parent. The list of
+ * a parent is a piece of the one array of all children.
+ */
+static void hand_out(struct ath_session *session, const struct ath_model *model,
+		     const struct ath_member *relation, void **children, size_t count)
+{
+	const struct ath_member *key = ath_model_column(relation->target, relation->key_offset);
+
+	for (size_t i = 0, run; i < count; i += run) {
+		struct ath_row *parent = ath_rows_find(&session->rows, model,
+						       ath_member_get(key, children[i]));
+
+		for (run = 1; i + run < count; run++)
+			if (!ath_member_equal(key, children[i], children[i + run]))
+				break;
+		if (parent != NULL)
+			*list_of(parent->object, relation) =
+				(struct any_list){ .items = children + i, .count = run };
+	}
+}
+
+void ath_session_load(struct ath_session *session, const struct ath_model *model,
+		      void *const *objects, size_t count, size_t relation_offset)
+{
+	const struct ath_member *relation = ath_model_relation(model, relation_offset);
+	struct ath_query query;
+	void **children;
+
+	if (!ath_session_ok(session) || count == 0)
+		return;
+	if (relation == NULL) {
+		ath_session_fail(session, ATH_EINVAL, "a member of %s is to be loaded that is no "
+				 "relation", model->name);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		*list_of(objects[i], relation) = (struct any_list){ 0 };
+	query = ath_query_of(relation->target);
+	ath_where(&query, (struct ath_condition){
+				  .op = ATH_OP_IN,
+				  .model = relation->target,
+				  .offset = relation->key_offset,
+				  .value = keys_of(session, ath_model_key(model), objects, count) });
+	ath_order_by(&query, (struct ath_order){ .model = relation->target,
+						 .offset = relation->key_offset });
+	ath_order_by(&query, (struct ath_order){
+				     .model = relation->target,
+				     .offset = ath_model_key(relation->target)->offset });
+	children = ath_session_all(session, relation->target, &query, &count);
+	hand_out(session, model, relation, children, count);
+}

@@ -1,0 +1,85 @@
+/* problems.c - what a session's error tells the client, and what it does not. */
+#include <stdio.h>
+
+#include "rest/internal.h"
+
+/* status, and for which error; the text is for the client: no SQL, no names of the server's */
+static const struct {
+	enum ath_status status;
+	int http;
+	const char *type, *detail; /* type NULL: the status's own */
+} rows[] = {
+	{ ATH_EUNIQUE, 409, NULL, "a row with this value exists already" },
+	{ ATH_EREFERENCE, 409, NULL, "a row that is referred to is missing, or still referred to" },
+	{ ATH_ESTALE, 409, NULL, "the row was changed or deleted meanwhile" },
+	{ ATH_ERULE, 422, NULL, "a value breaks the rules of the database" },
+	{ ATH_ENOTFOUND, 404, NULL, "no such row" },
+	{ ATH_EFORBIDDEN, 403, NULL, "the database does not permit this" },
+	{ ATH_ESERIALIZATION, 503, NULL, "another transaction was in the way: try again" },
+	{ ATH_ELOCKED, 503, NULL, "the row is locked: try again" },
+	{ ATH_EUNAVAILABLE, 503, NULL, "the database cannot be reached now" },
+	{ ATH_EUNKNOWN, 503, "outcome-unknown",
+	  "the connection was lost while storing: whether it is stored cannot be told" },
+	{ ATH_ETIMEDOUT, 504, NULL, "the database did not answer in time" },
+	{ ATH_ECANCELED, 504, NULL, "the client went away" },
+};
+
+static const struct ath_violation *violation_of(struct ath_request *request,
+						const struct ath_error *error)
+{
+	const struct ath_rest *rest = request->web->context;
+	const struct ath_model *model;
+	const struct ath_member *member = NULL;
+	struct ath_violation *violation;
+	const char *name = error->column;
+
+	if (error->constraint[0] != '\0')
+		member = ath_constraint_member(rest->models, error->constraint, &model);
+	if (member != NULL)
+		name = member->name;
+	if (*name == '\0' || (error->status != ATH_EUNIQUE && error->status != ATH_EREFERENCE &&
+			      error->status != ATH_ERULE))
+		return NULL;
+	violation = ath_new(request->arena, struct ath_violation, 1);
+	if (violation == NULL)
+		return NULL;
+	violation->pointer = ath_arena_printf(request->arena, "/%s", name);
+	violation->detail = error->status == ATH_EUNIQUE      ? "exists already"
+			    : error->status == ATH_EREFERENCE ? "refers to no row, or is referred to"
+							      : "breaks a rule";
+	return violation->pointer == NULL ? NULL : violation;
+}
+
+static void log_error(const struct ath_request *request, const struct ath_error *error)
+{
+	struct ath_log_line line;
+
+	ath_log_begin(&line, request->web->log, ATH_LOG_ERROR, "session");
+	ath_log_text(&line, "id", request->id);
+	ath_log_text(&line, "error", ath_status_text(error->status));
+	ath_log_text(&line, "sqlstate", error->sqlstate);
+	ath_log_text(&line, "reason", error->message);
+	ath_log_end(&line);
+}
+
+struct ath_response *ath_session_problem(struct ath_request *request,
+					 const struct ath_session *session)
+{
+	const struct ath_error *error = &session->error;
+	int http = 500, retry_after = 0;
+	const char *type = NULL, *detail = "the request could not be served";
+
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		if (rows[i].status != error->status)
+			continue;
+		http = rows[i].http;
+		type = rows[i].type;
+		detail = rows[i].detail;
+	}
+	if (http >= 500 && error->status != ATH_ECANCELED)
+		log_error(request, error);
+	if (http == 503 && error->status != ATH_EUNKNOWN)
+		retry_after = ath_engine_retry_after(session->engine);
+	return ath_problem_full(request, http, type, detail, violation_of(request, error),
+				retry_after);
+}

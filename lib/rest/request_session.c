@@ -1,0 +1,92 @@
+/*
+ * request_session.c - the session of a request: opened when it is first asked for, and given
+ * the last word when the handler has returned.
+ */
+#include "rest/internal.h"
+
+/* Where there is no memory even for a session: it is in error from the start. */
+static struct ath_session exhausted = {
+	.error = { .status = ATH_ENOMEM, .message = "no memory for a session" },
+};
+
+static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
+{
+	struct ath_session *session = request->session;
+
+	request->statements = session->statement_count;
+	request->rows = session->row_count;
+	if (!ath_session_ok(session) && request->failure == NULL)
+		response = ath_session_problem(request, session);
+	ath_session_close(&session);
+	return response;
+}
+
+struct ath_session *ath_request_session(struct ath_request *request)
+{
+	const struct ath_rest *rest = request->web->context;
+	struct ath_session_options options = { .arena = request->arena,
+					       .deadline = request->deadline };
+	struct ath_session *session = request->session;
+
+	if (session != NULL)
+		return session;
+	if (ath_session_open(&session, rest->engine, &options) != ATH_OK)
+		return &exhausted;
+	/* what failed already must not be stored */
+	if (request->failure != NULL)
+		ath_session_fail(session, ATH_EINVAL, "the request has failed");
+	request->session = session;
+	request->finish = finish;
+	return session;
+}
+
+/* A request that failed stores nothing, whatever its handler still does. */
+static void fail(struct ath_request *request, struct ath_response *problem)
+{
+	ath_request_fail(request, problem);
+	if (request->session != NULL)
+		ath_session_fail(request->session, ATH_EINVAL, "the request has failed");
+}
+
+static void read_body(struct ath_request *request, const struct ath_model *model,
+		      enum ath_bind_mode mode, void *object)
+{
+	const struct ath_json_document *document = ath_body_document(request);
+	const struct ath_violation *violations;
+
+	if (document == NULL) {
+		fail(request, request->failure);
+		return;
+	}
+	violations = ath_json_to_row(request->arena, document, model, mode, object);
+	if (violations != NULL)
+		fail(request, ath_problem_full(request, 422, NULL,
+					       "the body breaks the rules: see errors", violations,
+					       0));
+}
+
+void *ath_bind(struct ath_request *request, const struct ath_model *model)
+{
+	void *object = ath_arena_zalloc(request->arena, 1, model->size);
+
+	if (object == NULL)
+		return NULL;
+	read_body(request, model, ATH_BIND_NEW, object);
+	return object;
+}
+
+void ath_patch(struct ath_request *request, const struct ath_model *model, void *object)
+{
+	if (object != NULL)
+		read_body(request, model, ATH_BIND_PATCH, object);
+}
+
+void ath_paginate(struct ath_query *query, struct ath_request *request)
+{
+	enum { USUAL = 100, MOST = 1000 };
+
+	ath_limit(query, ath_arg_int(request, "limit", USUAL, 1, MOST));
+	ath_offset(query, ath_arg_int(request, "offset", 0, 0, INT64_MAX));
+	if (request->failure != NULL)
+		fail(request, request->failure);
+}

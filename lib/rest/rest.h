@@ -1,0 +1,93 @@
+/*
+ * rest.h - where models meet requests: the session of a request, rows as JSON, JSON as rows.
+ *
+ * What a client sends is checked against the model, and all that is wrong comes back in one
+ * 422. A request whose session is in error is answered with that error's problem, whatever
+ * the handler returned.
+ */
+#ifndef ATH_REST_H
+#define ATH_REST_H
+
+#include "orm/orm.h"
+#include "web/web.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The request's session: opened at the first call, closed with the request. Never NULL. */
+ATH_API struct ath_session *ath_request_session(struct ath_request *request);
+
+/**
+ * Bounds a list by the client's ?limit= (100 when not given, at most 1000) and ?offset=.
+ * Other values answer the request with 422.
+ */
+ATH_API void ath_paginate(struct ath_query *query, struct ath_request *request);
+
+/* What the functions that ATH_DECLARE makes are made of. */
+ATH_API struct ath_response *ath_row_json(struct ath_request *request, int status,
+					  const struct ath_model *model, const void *object);
+ATH_API struct ath_response *ath_rows_json(struct ath_request *request, int status,
+					   const struct ath_model *model, void *const *objects,
+					   size_t count);
+ATH_API void *ath_bind(struct ath_request *request, const struct ath_model *model);
+ATH_API void ath_patch(struct ath_request *request, const struct ath_model *model, void *object);
+ATH_API struct ath_response *ath_created_json(struct ath_request *request,
+					      const struct ath_model *model, const void *object,
+					      const char *location, va_list args);
+
+/*
+ * The functions of a model over requests:
+ *
+ *	user_json(req, 200, user)               a row; members in the model's order
+ *	user_list_json(req, 200, list)          rows
+ *	struct user *user_bind(req)             a new row from the body; never NULL
+ *	user_patch(req, user)                   the members that were sent; null clears
+ *	user_created(req, user, "/users/%d", n) 201 with Location and the row
+ */
+#define ATH_DECLARE_REST_(T)                                                                       \
+	ATH_FUNCTION_ struct ath_response *T##_json(struct ath_request *request, int status,       \
+						    const struct T *object)                        \
+	{                                                                                          \
+		return ath_row_json(request, status, &T##_model, object);                          \
+	}                                                                                          \
+	ATH_FUNCTION_ struct ath_response *T##_list_json(struct ath_request *request, int status,  \
+							 struct T##_list list)                     \
+	{                                                                                          \
+		return ath_rows_json(request, status, &T##_model, (void *const *)list.items,       \
+				     list.count);                                                  \
+	}                                                                                          \
+	ATH_FUNCTION_ struct T *T##_bind(struct ath_request *request)                              \
+	{                                                                                          \
+		return (struct T *)ath_bind(request, &T##_model);                                  \
+	}                                                                                          \
+	ATH_FUNCTION_ void T##_patch(struct ath_request *request, struct T *object)                \
+	{                                                                                          \
+		ath_patch(request, &T##_model, object);                                            \
+	}                                                                                          \
+	ATH_FUNCTION_ ATH_PRINTF(3, 4) struct ath_response *T##_created(                           \
+		struct ath_request *request, const struct T *object, const char *location, ...)    \
+	{                                                                                          \
+		struct ath_response *response;                                                     \
+		va_list args;                                                                      \
+		va_start(args, location);                                                          \
+		response = ath_created_json(request, &T##_model, object, location, args);          \
+		va_end(args);                                                                      \
+		return response;                                                                   \
+	}
+
+/**
+ * Declares the functions of a model behind its struct: ATH_DECLARE(user);
+ * The primary key is the member id; for another: ATH_DECLARE_KEY(country, code);
+ */
+#define ATH_DECLARE(T) ATH_DECLARE_KEY(T, id)
+#define ATH_DECLARE_KEY(T, key)                                                                    \
+	ATH_DECLARE_ORM_(T, key)                                                                   \
+	ATH_DECLARE_REST_(T)                                                                       \
+	struct T##_list /* the caller's semicolon */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

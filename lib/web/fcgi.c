@@ -1,0 +1,646 @@
+/*
+ * fcgi.c - the FastCGI front: accepts the web server's connections, reads records without
+ * ever blocking, and gives a request a fiber only when it has come whole.
+ *
+ * A connection carries one request after another:
+ *
+ *	IDLE ──begin──> READING ──whole──> (QUEUED) ──> BUSY ──answered──> IDLE, or closed
+ *
+ * Between requests it costs a small struct: all of them share one input buffer, because the
+ * reader takes every byte at once. Bytes of a further request that come while one is being
+ * answered wait in the connection.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "web/fcgi_records.h"
+#include "web/internal.h"
+
+enum {
+	INPUT = 64 * 1024,
+	ACCEPTS_A_TURN = 64,
+	FREE_REQUESTS = 128,
+	BRAKE_MS = 100,	  /* after accept failed for want of descriptors or memory */
+	PIECES = 64,	  /* iovecs in one writev */
+	MAX_CONNECTIONS = 65535, /* what FCGI_GET_VALUES can be told */
+};
+
+enum state { IDLE, READING, QUEUED, BUSY };
+
+struct connection {
+	struct ath_watch watch;
+	struct ath_fcgi_server *server;
+	struct connection *previous, *next; /* all connections */
+	struct connection *next_queued;
+	struct ath_request *request; /* unless IDLE */
+	struct ath_fiber *fiber;     /* when BUSY */
+	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
+	struct ath_timer arrival;    /* until when the request must have come */
+	enum state state;
+	bool gone;            /* the other side has left; the fiber closes */
+	unsigned char *rest;  /* malloc: bytes behind the request that is being answered */
+	size_t rest_length;
+	struct ath_fcgi_reader reader;
+};
+
+struct ath_fcgi_server {
+	struct ath_loop *loop;
+	const struct ath_web *web;
+	struct ath_watch listener;
+	struct ath_timer brake;
+	struct connection *connections;
+	struct connection *queue, **queue_tail; /* whole requests beyond limits.in_flight */
+	size_t connection_count, in_flight;
+	struct ath_request *free_requests;
+	size_t free_count;
+	bool draining;
+	struct ath_timer grace;
+	void (*drained)(void *arg);
+	void *drained_arg;
+	unsigned char input[INPUT];
+};
+
+static const uint32_t reading_events = EPOLLIN | EPOLLRDHUP;
+
+static void start(struct connection *connection);
+
+/* ---- requests are kept for the next one ------------------------------------------------- */
+
+static struct ath_request *take_request(struct ath_fcgi_server *server)
+{
+	struct ath_request *request = server->free_requests;
+
+	if (request == NULL)
+		return ath_request_new(server->web);
+	server->free_requests = request->next_free;
+	server->free_count--;
+	return request;
+}
+
+static void give_request(struct ath_fcgi_server *server, struct ath_request *request)
+{
+	if (server->free_count == FREE_REQUESTS) {
+		ath_request_free(request);
+		return;
+	}
+	ath_request_reset(request);
+	request->next_free = server->free_requests;
+	server->free_requests = request;
+	server->free_count++;
+}
+
+/* ---- connections ------------------------------------------------------------------------- */
+
+static void listen_again(struct ath_fcgi_server *server)
+{
+	bool full = server->in_flight >= server->web->limits.in_flight;
+	bool wanted = !server->draining && !full && server->brake.link == NULL;
+
+	if (server->listener.fd >= 0)
+		ath_watch_change(server->loop, &server->listener, wanted ? EPOLLIN : 0);
+}
+
+static void unqueue(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	for (struct connection **at = &server->queue; *at != NULL; at = &(*at)->next_queued) {
+		if (*at == connection) {
+			*at = connection->next_queued;
+			if (*at == NULL)
+				server->queue_tail = at;
+			return;
+		}
+	}
+}
+
+/* Once, and last of all: the server may be closed in it. */
+static void tell_drained(struct ath_fcgi_server *server)
+{
+	void (*drained)(void *arg) = server->drained;
+
+	ath_timer_stop(server->loop, &server->grace);
+	server->drained = NULL;
+	if (drained != NULL)
+		drained(server->drained_arg);
+}
+
+/* Not while BUSY: then the fiber does it. */
+static void close_connection(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	if (connection->state == QUEUED)
+		unqueue(connection);
+	if (connection->request != NULL)
+		give_request(server, connection->request);
+	ath_timer_stop(server->loop, &connection->arrival);
+	if (!connection->gone)
+		ath_watch_remove(server->loop, &connection->watch);
+	close(connection->watch.fd);
+	if (connection->previous != NULL)
+		connection->previous->next = connection->next;
+	else
+		server->connections = connection->next;
+	if (connection->next != NULL)
+		connection->next->previous = connection->previous;
+	free(connection->rest);
+	free(connection);
+	server->connection_count--;
+	if (server->draining && server->connection_count == 0)
+		tell_drained(server);
+}
+
+/* The other side has left while a request is being answered: its reads may stop. */
+static void lose_connection(struct connection *connection)
+{
+	if (connection->gone)
+		return;
+	connection->gone = true;
+	ath_watch_remove(connection->server->loop, &connection->watch);
+	if (connection->room != NULL)
+		ath_wake(connection->room, ATH_ECANCELED);
+	ath_fiber_cancel(connection->fiber);
+}
+
+static void arrival_passed(struct ath_timer *timer)
+{
+	struct connection *connection = container_of(timer, struct connection, arrival);
+	struct ath_log_line line;
+
+	ath_log_begin(&line, connection->server->web->log, ATH_LOG_WARNING,
+		      "a request did not arrive in time");
+	ath_log_end(&line);
+	close_connection(connection);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* Moves the pieces on by what was written; returns how many are done. */
+static int advance(struct iovec *pieces, int count, size_t written)
+{
+	int done = 0;
+
+	while (done < count && written >= pieces[done].iov_len)
+		written -= pieces[done++].iov_len;
+	if (done < count) {
+		pieces[done].iov_base = (char *)pieces[done].iov_base + written;
+		pieces[done].iov_len -= written;
+	}
+	return done;
+}
+
+/* Waits until the socket takes more. The answer is made, so the client alone can end this. */
+static void wait_for_room(struct connection *connection)
+{
+	struct ath_loop *loop = connection->server->loop;
+	struct ath_waiter waiter = { .finish = true };
+
+	connection->room = &waiter;
+	ath_watch_change(loop, &connection->watch, connection->watch.events | EPOLLOUT);
+	if (ath_wait(loop, &waiter, ath_now() + connection->server->web->limits.deadline_ms) !=
+	    ATH_OK)
+		lose_connection(connection);
+	connection->room = NULL;
+}
+
+/* Writes all pieces, waiting in the fiber for room; false when the other side is gone. */
+static bool write_pieces(struct connection *connection, struct iovec *pieces, int count)
+{
+	while (count > 0 && !connection->gone) {
+		struct msghdr message = { .msg_iov = pieces, .msg_iovlen = (size_t)count };
+		ssize_t written =
+			sendmsg(connection->watch.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		int done;
+
+		if (written >= 0) {
+			done = advance(pieces, count, (size_t)written);
+			pieces += done;
+			count -= done;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			wait_for_room(connection);
+		} else if (errno != EINTR) {
+			lose_connection(connection);
+		}
+	}
+	return !connection->gone;
+}
+
+/*
+ * The answer as records: the head's own record begins with the body's first bytes, further
+ * ones carry what a record's length cannot hold. One sendmsg for all but the largest.
+ */
+static bool send_output(struct connection *connection, const struct ath_output *output)
+{
+	unsigned char headers[PIECES / 2][ATH_FCGI_HEADER], trailer[ATH_FCGI_TRAILER];
+	const char *body = output->body;
+	size_t left = output->body_length, fits = ATH_FCGI_MAX_CONTENT - output->head_length;
+	size_t first = left < fits ? left : fits;
+	uint16_t id = connection->reader.id;
+	struct iovec pieces[PIECES] = {
+		{ output->head, ATH_HEAD_ROOM + output->head_length },
+		{ (char *)(uintptr_t)body, first },
+	};
+	int count = 2, header = 0;
+
+	_Static_assert((int)ATH_HEAD_ROOM == (int)ATH_FCGI_HEADER, "a record's header goes before the head");
+	ath_fcgi_put_header((unsigned char *)output->head, id,
+			    (uint16_t)(output->head_length + first));
+	for (left -= first, body += first; left > 0; left -= first, body += first) {
+		if (count + 3 > PIECES) {
+			if (!write_pieces(connection, pieces, count))
+				return false;
+			count = header = 0;
+		}
+		first = left < ATH_FCGI_MAX_CONTENT ? left : ATH_FCGI_MAX_CONTENT;
+		ath_fcgi_put_header(headers[header], id, (uint16_t)first);
+		pieces[count++] = (struct iovec){ headers[header++], ATH_FCGI_HEADER };
+		pieces[count++] = (struct iovec){ (char *)(uintptr_t)body, first };
+	}
+	ath_fcgi_put_trailer(trailer, id);
+	pieces[count++] = (struct iovec){ trailer, sizeof trailer };
+	return write_pieces(connection, pieces, count);
+}
+
+/* ---- a request and its fiber ------------------------------------------------------------------- */
+
+static void feed_rest(struct connection *connection);
+
+/* Goes on when one cannot be started, or those behind it would wait for ever. */
+static void next_queued(struct ath_fcgi_server *server)
+{
+	while (server->queue != NULL && server->in_flight < server->web->limits.in_flight) {
+		struct connection *connection = server->queue;
+
+		unqueue(connection);
+		start(connection);
+	}
+}
+
+static void request_fiber(void *arg)
+{
+	struct connection *connection = arg;
+	struct ath_fcgi_server *server = connection->server;
+	struct ath_output output;
+
+	ath_web_handle(connection->request, &output);
+	send_output(connection, &output);
+	give_request(server, connection->request);
+	connection->request = NULL;
+	connection->fiber = NULL;
+	connection->state = IDLE;
+	server->in_flight--;
+	next_queued(server); /* before this one's next, which came later */
+	listen_again(server);
+	if (connection->gone || !connection->reader.keep)
+		close_connection(connection);
+	else
+		feed_rest(connection);
+}
+
+static void start(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+	struct ath_request *request = connection->request;
+
+	if (server->in_flight >= server->web->limits.in_flight) {
+		connection->state = QUEUED;
+		connection->next_queued = NULL;
+		*server->queue_tail = connection;
+		server->queue_tail = &connection->next_queued;
+		return;
+	}
+	connection->state = BUSY;
+	if (ath_loop_spawn(server->loop, request_fiber, connection, request->deadline,
+			   &connection->fiber) != ATH_OK) {
+		close_connection(connection);
+		return;
+	}
+	server->in_flight++;
+	listen_again(server);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* Keeps bytes that belong to a later request; more than the input buffer holds wait in the
+ * socket. */
+static bool keep_rest(struct connection *connection, const unsigned char *data, size_t length)
+{
+	unsigned char *grown;
+
+	if (length == 0)
+		return true;
+	grown = realloc(connection->rest, connection->rest_length + length);
+	if (grown == NULL)
+		return false;
+	memcpy(grown + connection->rest_length, data, length);
+	connection->rest = grown;
+	connection->rest_length += length;
+	return true;
+}
+
+static bool begin_request(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	connection->request = take_request(server);
+	if (connection->request == NULL)
+		return false;
+	connection->reader.params = &connection->request->raw_params;
+	connection->reader.body = &connection->request->raw_body;
+	connection->state = READING;
+	ath_timer_start(server->loop, &connection->arrival,
+			ath_now() + server->web->limits.deadline_ms);
+	return true;
+}
+
+static void request_whole(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	ath_timer_stop(server->loop, &connection->arrival);
+	connection->request->arrived = ath_now();
+	connection->request->deadline =
+		connection->request->arrived + server->web->limits.deadline_ms;
+	start(connection);
+}
+
+static bool send_small(struct connection *connection, const void *data, size_t length)
+{
+	return send(connection->watch.fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	       (ssize_t)length;
+}
+
+/* The peer takes its request back: it gets its end. */
+static bool abort_request(struct connection *connection)
+{
+	unsigned char trailer[ATH_FCGI_TRAILER];
+
+	ath_timer_stop(connection->server->loop, &connection->arrival);
+	give_request(connection->server, connection->request);
+	connection->request = NULL;
+	connection->state = IDLE;
+	ath_fcgi_put_trailer(trailer, connection->reader.id);
+	return send_small(connection, trailer, sizeof trailer) && connection->reader.keep;
+}
+
+static bool take_event(struct connection *connection, enum ath_fcgi_event event)
+{
+	struct ath_fcgi_reader *reader = &connection->reader;
+
+	switch (event) {
+	case ATH_FCGI_MORE:
+	case ATH_FCGI_REQUEST:
+		return true;
+	case ATH_FCGI_BEGIN:
+		return begin_request(connection);
+	case ATH_FCGI_REPLY:
+		return send_small(connection, reader->reply, reader->reply_length);
+	case ATH_FCGI_ABORT:
+		return abort_request(connection);
+	case ATH_FCGI_BAD:
+		break;
+	}
+	return false;
+}
+
+/* Reads records until a request is whole or the bytes are used up. */
+static void feed(struct connection *connection, const unsigned char *data, size_t length)
+{
+	while (length > 0) {
+		enum ath_fcgi_event event = ath_fcgi_read(&connection->reader, &data, &length);
+
+		if (event == ATH_FCGI_REQUEST) {
+			if (keep_rest(connection, data, length))
+				request_whole(connection);
+			else
+				close_connection(connection);
+			return;
+		}
+		if (!take_event(connection, event)) {
+			close_connection(connection);
+			return;
+		}
+	}
+}
+
+static void feed_rest(struct connection *connection)
+{
+	unsigned char *rest = connection->rest;
+	size_t length = connection->rest_length;
+
+	connection->rest = NULL;
+	connection->rest_length = 0;
+	ath_watch_change(connection->server->loop, &connection->watch, reading_events);
+	feed(connection, rest, length); /* may close the connection */
+	free(rest);
+}
+
+/* While a request is answered, what arrives is put aside, up to a ceiling. */
+static void put_aside(struct connection *connection, const unsigned char *data, size_t length)
+{
+	if (!keep_rest(connection, data, length))
+		lose_connection(connection);
+	else if (connection->rest_length >= INPUT)
+		ath_watch_change(connection->server->loop, &connection->watch,
+				 connection->watch.events & ~(uint32_t)EPOLLIN);
+}
+
+static void leave(struct connection *connection)
+{
+	if (connection->state == BUSY)
+		lose_connection(connection);
+	else
+		close_connection(connection);
+}
+
+static void connection_ready(struct ath_watch *watch, uint32_t events)
+{
+	struct connection *connection = container_of(watch, struct connection, watch);
+	struct ath_fcgi_server *server = connection->server;
+	ssize_t length;
+
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) &&
+	    (connection->state == BUSY || connection->state == QUEUED)) {
+		leave(connection);
+		return;
+	}
+	if (connection->room != NULL && events & EPOLLOUT) {
+		ath_watch_change(server->loop, watch, watch->events & ~(uint32_t)EPOLLOUT);
+		ath_wake(connection->room, ATH_OK);
+	}
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	length = recv(watch->fd, server->input, sizeof server->input, MSG_DONTWAIT);
+	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (length <= 0)
+		leave(connection);
+	else if (connection->state == BUSY || connection->state == QUEUED)
+		put_aside(connection, server->input, (size_t)length);
+	else
+		feed(connection, server->input, (size_t)length);
+}
+
+/* ---- accepting --------------------------------------------------------------------------------- */
+
+static bool add_connection(struct ath_fcgi_server *server, int fd)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+
+	if (connection == NULL)
+		return false;
+	connection->watch = (struct ath_watch){ .fd = fd,
+						.events = reading_events,
+						.ready = connection_ready };
+	connection->server = server;
+	connection->arrival.fire = arrival_passed;
+	connection->reader.max_connections = MAX_CONNECTIONS;
+	if (ath_watch_add(server->loop, &connection->watch) != ATH_OK) {
+		free(connection);
+		return false;
+	}
+	connection->next = server->connections;
+	if (connection->next != NULL)
+		connection->next->previous = connection;
+	server->connections = connection;
+	server->connection_count++;
+	return true;
+}
+
+static void brake_off(struct ath_timer *timer)
+{
+	listen_again(container_of(timer, struct ath_fcgi_server, brake));
+}
+
+/* No descriptors, no memory: the backlog waits while what we have goes on. */
+static void brake(struct ath_fcgi_server *server)
+{
+	struct ath_log_line line;
+
+	ath_log_begin(&line, server->web->log, ATH_LOG_ERROR, "cannot accept connections");
+	ath_log_text(&line, "reason", strerror(errno));
+	ath_log_int(&line, "connections", (int64_t)server->connection_count);
+	ath_log_end(&line);
+	ath_timer_start(server->loop, &server->brake, ath_now() + BRAKE_MS);
+	listen_again(server);
+}
+
+static void listener_ready(struct ath_watch *watch, uint32_t events)
+{
+	struct ath_fcgi_server *server = container_of(watch, struct ath_fcgi_server, listener);
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
+			continue;
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EWOULDBLOCK)
+				brake(server);
+			return;
+		}
+		if (!add_connection(server, fd)) {
+			close(fd);
+			errno = ENOMEM;
+			brake(server);
+			return;
+		}
+	}
+}
+
+/* ---- the server --------------------------------------------------------------------------------- */
+
+enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop *loop, int fd,
+			       const struct ath_web *web, struct ath_error *error)
+{
+	struct ath_fcgi_server *made = calloc(1, sizeof *made);
+	int flags = fcntl(fd, F_GETFL);
+
+	*server = NULL;
+	if (made == NULL)
+		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	made->loop = loop;
+	made->web = web;
+	made->queue_tail = &made->queue;
+	made->brake.fire = brake_off;
+	made->listener =
+		(struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    ath_watch_add(loop, &made->listener) != ATH_OK) {
+		free(made);
+		return ath_error_set(error, ATH_EIO, "the socket cannot be listened on: %s",
+				     strerror(errno));
+	}
+	*server = made;
+	return ATH_OK;
+}
+
+static void stop_listening(struct ath_fcgi_server *server)
+{
+	if (server->listener.fd >= 0)
+		ath_watch_remove(server->loop, &server->listener);
+	server->listener.fd = -1;
+	ath_timer_stop(server->loop, &server->brake);
+}
+
+static void grace_over(struct ath_timer *timer)
+{
+	tell_drained(container_of(timer, struct ath_fcgi_server, grace));
+}
+
+void ath_fcgi_drain(struct ath_fcgi_server *server, int64_t grace_ms, void (*drained)(void *arg),
+		    void *arg)
+{
+	stop_listening(server);
+	server->draining = true;
+	server->drained = drained;
+	server->drained_arg = arg;
+	server->grace.fire = grace_over;
+	if (server->connection_count == 0)
+		tell_drained(server);
+	else
+		ath_timer_start(server->loop, &server->grace, ath_now() + grace_ms);
+}
+
+/* Closes all connections. What is in flight is cancelled, and the loop turned to its end. */
+static void close_all(struct ath_fcgi_server *server)
+{
+	struct connection *next;
+
+	for (struct connection *at = server->connections; at != NULL; at = next) {
+		next = at->next;
+		if (at->state == BUSY)
+			lose_connection(at);
+		else
+			close_connection(at);
+	}
+	while (server->connections != NULL)
+		ath_loop_turn(server->loop, ATH_NEVER);
+}
+
+void ath_fcgi_close(struct ath_fcgi_server **server)
+{
+	struct ath_fcgi_server *old = server == NULL ? NULL : *server;
+
+	if (old == NULL)
+		return;
+	stop_listening(old);
+	ath_timer_stop(old->loop, &old->grace);
+	old->drained = NULL;
+	old->draining = true; /* listen_again() is done with */
+	close_all(old);
+	while (old->free_requests != NULL) {
+		struct ath_request *request = old->free_requests;
+
+		old->free_requests = request->next_free;
+		ath_request_free(request);
+	}
+	free(old);
+	*server = NULL;
+}

@@ -1,0 +1,171 @@
+/*
+ * web/internal.h - the request and the response from inside, the router, and the two fronts
+ * (FastCGI and CGI) that feed them.
+ *
+ * A front makes a request, fills params and body, calls ath_web_handle() in a fiber and
+ * sends what it returns. The room above (rest) hangs its session on the request and gets
+ * a word in when the handler has returned: see finish.
+ */
+#ifndef ATH_WEB_INTERNAL_H
+#define ATH_WEB_INTERNAL_H
+
+#include "base/internal.h"
+#include "loop/internal.h"
+#include "web/json.h"
+#include "web/web.h"
+
+enum { ATH_MAX_SEGMENTS = 32, ATH_MAX_CAPTURES = 8, ATH_MAX_ARGS = 1000, ATH_MAX_URI = 8192 };
+
+/* ---- the router ------------------------------------------------------------------------- */
+
+struct ath_router;
+
+struct ath_capture {
+	struct ath_text text; /* decoded */
+	int64_t integer;     /* of an <x:int> */
+};
+
+struct ath_match {
+	const struct ath_route *route; /* NULL: none for this method */
+	const struct ath_text *names;  /* of the captures, as the route writes them */
+	struct ath_capture captures[ATH_MAX_CAPTURES];
+	size_t capture_count;
+	unsigned allowed; /* methods that the path has: bits 1 << enum ath_method */
+};
+
+/* Builds the tree of a table that ends in { 0 }; it refuses bad paths and doubles. */
+enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
+				struct ath_error *error) ATH_MUST_CHECK;
+void ath_router_close(struct ath_router **router);
+/* Takes the decoded segments of a path. */
+void ath_router_match(const struct ath_router *router, enum ath_method method,
+		      const struct ath_text *segments, size_t count, struct ath_match *match);
+/* Cuts the next segment off a path; false when nothing, or one slash, is left. */
+bool ath_next_segment(struct ath_text *path, struct ath_text *segment);
+
+/* ---- the web application ------------------------------------------------------------------ */
+
+struct ath_web_limits {
+	size_t params;         /* bytes of all parameters; 64 KiB */
+	size_t body;           /* 1 MiB */
+	size_t arena;          /* memory of one request; 16 MiB */
+	size_t in_flight;      /* requests at once; 1024 */
+	int64_t deadline_ms;   /* 30 s; also the time in which a request must arrive */
+};
+
+struct ath_web {
+	struct ath_router *router;
+	struct ath_web_limits limits;
+	const struct ath_log *log;
+	bool access_log;
+	void *context; /* the room above's */
+};
+
+/* Zero limits become the defaults. */
+enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes,
+			     struct ath_error *error) ATH_MUST_CHECK;
+void ath_web_close(struct ath_web *web);
+
+/* ---- the request ---------------------------------------------------------------------------- */
+
+struct ath_pair {
+	struct ath_text name, value;
+};
+
+struct ath_request {
+	const struct ath_web *web;
+	struct ath_arena *arena;
+	struct ath_buffer raw_params, raw_body; /* filled by the front */
+	struct ath_pair *params;
+	size_t param_count;
+	struct ath_pair *args; /* decoded; NUL behind each name and value */
+	size_t arg_count;
+	struct ath_text path, body;
+	enum ath_method method; /* ATH_METHOD_COUNT: none we know */
+	struct ath_match match;
+	const char *id;
+	int64_t arrived, deadline;
+	struct ath_response *failure; /* sticks: answers whatever the handler returned */
+
+	/* for the room above */
+	void *session;
+	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
+	size_t statements, rows; /* for the log */
+	struct ath_request *next_free;
+	char last_words[96]; /* the head of an answer for which the arena has no room */
+};
+
+struct ath_response {
+	struct ath_request *request;
+	int status;
+	const char *content_type; /* NULL: no body */
+	struct ath_buffer headers, body;
+};
+
+/* What a front sends: head ends in the empty line, and leaves this many bytes free before. */
+enum { ATH_HEAD_ROOM = 8 };
+struct ath_output {
+	char *head; /* the first ATH_HEAD_ROOM bytes are the front's */
+	size_t head_length;
+	const char *body;
+	size_t body_length;
+};
+
+struct ath_request *ath_request_new(const struct ath_web *web);
+void ath_request_free(struct ath_request *request);
+/* Empties it for the next one. */
+void ath_request_reset(struct ath_request *request);
+/* Routes, runs the handler, and has the answer ready to send. Runs in the request's fiber. */
+void ath_web_handle(struct ath_request *request, struct ath_output *output);
+/* Answers the request with this problem, unless it has failed already. */
+void ath_request_fail(struct ath_request *request, struct ath_response *problem);
+/*
+ * Takes raw_params (FastCGI's name-value pairs) apart: what the fronts hand over. Fails the
+ * request when something in them is wrong.
+ */
+void ath_request_read(struct ath_request *request);
+
+/*
+ * The body as tokens. NULL: the request has been failed with 400 or 415.
+ */
+const struct ath_json_document *ath_body_document(struct ath_request *request);
+
+/* ---- decoding (url.c) ---------------------------------------------------------------------- */
+
+/* Decodes %XX, and '+' where plus is set, into out (as long as text); SIZE_MAX: bad hex,
+ * NUL, or what came out is no UTF-8. */
+size_t ath_percent_decode(struct ath_text text, bool plus, char *out);
+
+/* ---- problems (problem.c) --------------------------------------------------------------- */
+
+/* One member of "errors": where, and what is wrong there. */
+struct ath_violation {
+	const char *pointer; /* a JSON Pointer into the body */
+	const char *detail;
+	struct ath_violation *next;
+};
+
+/* type NULL: the status's own; retry_after 0: no such header. */
+struct ath_response *ath_problem_full(struct ath_request *request, int status, const char *type,
+				      const char *detail, const struct ath_violation *violations,
+				      int retry_after);
+const char *ath_problem_title(int status);
+
+/* ---- fronts -------------------------------------------------------------------------------- */
+
+struct ath_fcgi_server;
+
+/* Serves the listening socket fd from now on. The server does not close fd. */
+enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop *loop, int fd,
+			       const struct ath_web *web, struct ath_error *error) ATH_MUST_CHECK;
+/* Accepts no more; drained(arg) is called when the last connection has gone. */
+void ath_fcgi_drain(struct ath_fcgi_server *server, int64_t grace_ms, void (*drained)(void *arg),
+		    void *arg);
+void ath_fcgi_close(struct ath_fcgi_server **server);
+
+/* One request from the environment and standard input, answered on standard output. */
+enum ath_status ath_cgi_serve(struct ath_loop *loop, const struct ath_web *web, int in, int out,
+			      const char *const *environment, struct ath_error *error)
+	ATH_MUST_CHECK;
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * request.c - a request from the parameters the web server sent: pairs, path, arguments,
+ * body. What is wrong with it fails the request; the handler is not called then.
+ */
+#include <stdlib.h>
+
+#include "web/internal.h"
+
+struct ath_request *ath_request_new(const struct ath_web *web)
+{
+	struct ath_request *request = calloc(1, sizeof *request);
+
+	if (request == NULL || ath_arena_open(&request->arena, web->limits.arena) != ATH_OK) {
+		free(request);
+		return NULL;
+	}
+	request->web = web;
+	ath_request_reset(request);
+	return request;
+}
+
+void ath_request_free(struct ath_request *request)
+{
+	ath_arena_close(&request->arena);
+	free(request);
+}
+
+void ath_request_reset(struct ath_request *request)
+{
+	const struct ath_web *web = request->web;
+	struct ath_arena *arena = request->arena;
+
+	ath_arena_reset(arena);
+	*request = (struct ath_request){ .web = web, .arena = arena, .id = "" };
+	ath_buffer_init(&request->raw_params, arena, web->limits.params + 1); /* and a NUL */
+	ath_buffer_init(&request->raw_body, arena, web->limits.body);
+}
+
+void ath_request_fail(struct ath_request *request, struct ath_response *problem)
+{
+	if (request->failure == NULL)
+		request->failure = problem;
+}
+
+/* ---- pairs -------------------------------------------------------------------------------- */
+
+static bool pair_length(const unsigned char **at, const unsigned char *end, size_t *length)
+{
+	if (*at == end)
+		return false;
+	*length = *(*at)++;
+	if (*length < 0x80)
+		return true;
+	if (end - *at < 3)
+		return false;
+	*length = (*length & 0x7f) << 24 | (size_t)(*at)[0] << 16 | (size_t)(*at)[1] << 8 | (*at)[2];
+	*at += 3;
+	return true;
+}
+
+/* Cuts one pair off the front; false when it reaches past the end. */
+static bool next_pair(const unsigned char **at, const unsigned char *end, struct ath_pair *pair)
+{
+	size_t name, value;
+
+	if (!pair_length(at, end, &name) || !pair_length(at, end, &value) ||
+	    name > (size_t)(end - *at) || value > (size_t)(end - *at) - name)
+		return false;
+	pair->name = (struct ath_text){ (const char *)*at, name };
+	pair->value = (struct ath_text){ (const char *)*at + name, value };
+	*at += name + value;
+	return memchr(pair->value.data, '\0', value) == NULL;
+}
+
+/*
+ * Two passes: count and check, then keep. Every value is then ended by a NUL in the byte
+ * behind it, which was the length of the next name and has been read.
+ */
+static bool read_pairs(struct ath_request *request)
+{
+	struct ath_buffer *raw = &request->raw_params;
+	const unsigned char *at, *end;
+	struct ath_pair pair;
+	size_t count = 0;
+
+	ath_buffer_append(raw, "", 1);
+	if (raw->failed)
+		return false;
+	raw->length--;
+	end = (const unsigned char *)raw->data + raw->length;
+	for (at = (const unsigned char *)raw->data; at < end; count++)
+		if (!next_pair(&at, end, &pair))
+			return false;
+	request->params = ath_arena_alloc(request->arena, count * sizeof *request->params + 1);
+	if (request->params == NULL)
+		return false;
+	at = (const unsigned char *)raw->data;
+	while (at < end && next_pair(&at, end, &request->params[request->param_count]))
+		request->param_count++;
+	for (size_t i = 0; i < count; i++) {
+		struct ath_text value = request->params[i].value;
+
+		raw->data[value.data - raw->data + (ptrdiff_t)value.length] = '\0';
+	}
+	return true;
+}
+
+static const struct ath_text *find_param(const struct ath_request *request, const char *name,
+					 size_t length)
+{
+	for (size_t i = 0; i < request->param_count; i++) {
+		const struct ath_pair *pair = &request->params[i];
+
+		if (pair->name.length == length && memcmp(pair->name.data, name, length) == 0)
+			return &pair->value;
+	}
+	return NULL;
+}
+
+const char *ath_param(const struct ath_request *request, const char *name)
+{
+	const struct ath_text *value = find_param(request, name, strlen(name));
+
+	return value == NULL ? NULL : value->data;
+}
+
+const char *ath_header(const struct ath_request *request, const char *name)
+{
+	char param[128] = "HTTP_";
+	size_t length = 5;
+
+	for (; *name != '\0' && length < sizeof param; name++, length++) {
+		char c = *name == '-' ? '_' : *name;
+
+		param[length] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+	}
+	if (*name != '\0')
+		return NULL;
+	return find_param(request, param, length) == NULL
+		       ? NULL
+		       : find_param(request, param, length)->data;
+}
+
+/* ---- what is in them ---------------------------------------------------------------------- */
+
+static enum ath_method method_of(const struct ath_text *name)
+{
+	static const char *const names[] = {
+#define X(method) #method,
+		ATH_METHOD_MAP(X)
+#undef X
+	};
+	size_t i = 0;
+
+	while (i < ATH_COUNT(names) && (name == NULL || !ath_text_is(*name, names[i])))
+		i++;
+	return (enum ath_method)i;
+}
+
+/* PATH_INFO is decoded already: it becomes what decodes to it. */
+static struct ath_text encode_path(struct ath_request *request, const struct ath_text *path)
+{
+	struct ath_buffer out;
+
+	ath_buffer_init(&out, request->arena, 3 * path->length);
+	for (size_t i = 0; i < path->length; i++) {
+		char byte = path->data[i];
+
+		if (byte == '%' || byte == '?')
+			ath_buffer_string(&out, byte == '%' ? "%25" : "%3F");
+		else
+			ath_buffer_append(&out, &byte, 1);
+	}
+	return out.failed ? ath_text("") : (struct ath_text){ out.data, out.length };
+}
+
+/*
+ * The path comes from REQUEST_URI, because SCRIPT_NAME is decoded and its slashes merged.
+ * A CGI server that splits the URL says in PATH_INFO what belongs to the program.
+ */
+static void read_path(struct ath_request *request)
+{
+	const struct ath_text *info = find_param(request, "PATH_INFO", 9);
+	const struct ath_text *uri = find_param(request, "REQUEST_URI", 11);
+	const char *query;
+
+	if (info != NULL && info->length > 0)
+		request->path = encode_path(request, info);
+	else
+		request->path = uri == NULL ? ath_text("") : *uri;
+	if (request->path.length > ATH_MAX_URI) {
+		ath_request_fail(request, ath_problem(request, 414, "at most %d bytes", ATH_MAX_URI));
+		return;
+	}
+	query = memchr(request->path.data, '?', request->path.length);
+	if (query != NULL)
+		request->path.length = (size_t)(query - request->path.data);
+	if (request->path.length == 0 || *request->path.data != '/')
+		ath_request_fail(request, ath_problem(request, 400, "the path does not start with /"));
+}
+
+static struct ath_text decode_arg(struct ath_request *request, const char *data, size_t length)
+{
+	char *text = ath_arena_alloc(request->arena, length + 1);
+	size_t decoded = SIZE_MAX;
+
+	if (text != NULL)
+		decoded = ath_percent_decode((struct ath_text){ data, length }, true, text);
+	if (decoded == SIZE_MAX) {
+		ath_request_fail(request,
+				 ath_problem(request, 400, "the query is not well encoded"));
+		return (struct ath_text){ "", 0 };
+	}
+	text[decoded] = '\0';
+	return (struct ath_text){ text, decoded };
+}
+
+static void read_args(struct ath_request *request)
+{
+	const struct ath_text *query = find_param(request, "QUERY_STRING", 12);
+	const char *at, *end;
+	size_t count = 1;
+
+	if (query == NULL || query->length == 0)
+		return;
+	end = query->data + query->length;
+	for (at = query->data; at < end; at++)
+		count += *at == '&';
+	if (count > ATH_MAX_ARGS) {
+		ath_request_fail(request, ath_problem(request, 400, "more than %d query arguments",
+						      ATH_MAX_ARGS));
+		return;
+	}
+	request->args = ath_new(request->arena, struct ath_pair, count);
+	for (at = query->data; request->args != NULL && at < end; at++) {
+		struct ath_pair *arg = &request->args[request->arg_count];
+		const char *stop = memchr(at, '&', (size_t)(end - at)), *equals;
+
+		stop = stop == NULL ? end : stop;
+		equals = memchr(at, '=', (size_t)(stop - at));
+		equals = equals == NULL ? stop : equals;
+		arg->name = decode_arg(request, at, (size_t)(equals - at));
+		arg->value = equals == stop ? (struct ath_text){ "", 0 }
+					    : decode_arg(request, equals + 1,
+							 (size_t)(stop - equals) - 1);
+		request->arg_count++;
+		at = stop;
+	}
+}
+
+/* A body is whole when it is as long as was announced, if it was. */
+static void read_body(struct ath_request *request)
+{
+	const struct ath_text *announced = find_param(request, "CONTENT_LENGTH", 14);
+	int64_t length;
+
+	if (request->raw_body.failed) {
+		ath_request_fail(request, ath_problem(request, 413, "at most %zu bytes",
+						      request->web->limits.body));
+		return;
+	}
+	request->body = (struct ath_text){ request->raw_body.data, request->raw_body.length };
+	if (request->body.data == NULL)
+		request->body.data = "";
+	if (announced == NULL || announced->length == 0)
+		return;
+	if (!ath_text_int64(*announced, &length) || length < 0 ||
+	    (uint64_t)length != request->body.length)
+		ath_request_fail(request, ath_problem(request, 400,
+						      "the body is not as long as announced"));
+}
+
+static void read_id(struct ath_request *request)
+{
+	const struct ath_text *id = find_param(request, "REQUEST_ID", 10);
+	struct ath_uuid random;
+	char *text;
+
+	if (id != NULL && id->length > 0 && id->length <= 64) {
+		request->id = id->data;
+		return;
+	}
+	text = ath_arena_alloc(request->arena, ATH_UUID_TEXT);
+	if (text == NULL || ath_uuid_random(&random) != ATH_OK)
+		return;
+	ath_uuid_format(random, text);
+	request->id = text;
+}
+
+void ath_request_read(struct ath_request *request)
+{
+	bool whole = read_pairs(request);
+
+	read_id(request);
+	request->method = method_of(find_param(request, "REQUEST_METHOD", 14));
+	if (request->raw_params.failed)
+		ath_request_fail(request, ath_problem(request, 431, "at most %zu bytes",
+						      request->web->limits.params));
+	else if (!whole)
+		ath_request_fail(request,
+				 ath_problem(request, 400, "the parameters are not well formed"));
+	read_path(request);
+	read_args(request);
+	read_body(request);
+}
+
+/* ---- what a handler asks for --------------------------------------------------------------- */
+
+enum ath_method ath_request_method(const struct ath_request *request)
+{
+	return request->method;
+}
+
+struct ath_text ath_request_path(const struct ath_request *request)
+{
+	return request->path;
+}
+
+const char *ath_request_id(const struct ath_request *request)
+{
+	return request->id;
+}
+
+struct ath_arena *ath_request_arena(struct ath_request *request)
+{
+	return request->arena;
+}
+
+int64_t ath_request_deadline(const struct ath_request *request)
+{
+	return request->deadline;
+}
+
+struct ath_text ath_body(const struct ath_request *request)
+{
+	return request->body;
+}
+
+const char *ath_arg(const struct ath_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->arg_count; i++)
+		if (ath_text_is(request->args[i].name, name))
+			return request->args[i].value.data;
+	return NULL;
+}
+
+int64_t ath_arg_int(struct ath_request *request, const char *name, int64_t fallback, int64_t least,
+		    int64_t most)
+{
+	const char *text = ath_arg(request, name);
+	int64_t value;
+
+	if (text == NULL)
+		return fallback;
+	if (ath_text_int64(ath_text(text), &value) && value >= least && value <= most)
+		return value;
+	ath_request_fail(request,
+			 ath_problem(request, 422, "%s must be an integer from %lld to %lld", name,
+				     (long long)least, (long long)most));
+	return fallback;
+}
+
+static const struct ath_capture *capture(const struct ath_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->match.capture_count; i++)
+		if (ath_text_is(request->match.names[i], name))
+			return &request->match.captures[i];
+	return NULL;
+}
+
+int64_t ath_path_int(const struct ath_request *request, const char *name)
+{
+	const struct ath_capture *found = capture(request, name);
+
+	return found == NULL ? 0 : found->integer;
+}
+
+const char *ath_path_str(const struct ath_request *request, const char *name)
+{
+	const struct ath_capture *found = capture(request, name);
+	const char *copy = NULL;
+
+	if (found != NULL)
+		copy = ath_arena_copy(request->arena, found->text.data, found->text.length);
+	return copy == NULL ? "" : copy;
+}

@@ -1,0 +1,235 @@
+/*
+ * test_log.c - log lines. They go through a pipe in packet mode, where one read returns what
+ * one write has written.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "json_check.h"
+
+static int ends[2];
+static struct ath_log to_pipe;
+
+static int setup(void **state)
+{
+	(void)state;
+	to_pipe = (struct ath_log){ .level = ATH_LOG_DEBUG };
+	if (pipe2(ends, O_DIRECT | O_NONBLOCK | O_CLOEXEC) != 0)
+		return -1;
+	to_pipe.fd = ends[1];
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+/* The next packet, which must be one whole line, as "name=value;..." without the time. */
+static const char *next_line(void)
+{
+	static char line[5000], members[5000];
+	ssize_t length = read(ends[0], line, sizeof line - 1);
+	struct ath_timestamp time;
+	char *time_end;
+
+	if (length < 0)
+		return NULL;
+	line[length] = '\0';
+	assert_in_range(length, 1, 2048);
+	assert_int_equal(strlen(line), length);
+	assert_ptr_equal(strchr(line, '\n'), line + length - 1);
+	assert_ptr_equal(json_object(line, members), line + length - 1);
+	assert_int_equal(strncmp(members, "time=", 5), 0);
+	time_end = strchr(members, ';');
+	assert_true(ath_timestamp_parse(
+		(struct ath_text){ members + 5, (size_t)(time_end - members) - 5 }, &time));
+	return time_end + 1;
+}
+
+static void say(enum ath_log_level level, const char *message)
+{
+	struct ath_log_line line;
+
+	ath_log_begin(&line, &to_pipe, level, message);
+	ath_log_end(&line);
+}
+
+static void test_a_line(void **state)
+{
+	struct ath_log_line line;
+
+	(void)state;
+	ath_log_begin(&line, &to_pipe, ATH_LOG_WARNING, "pipeline lost");
+	ath_log_text(&line, "reason", "\"quoted\"\n");
+	ath_log_int(&line, "tries", -3);
+	ath_log_int(&line, "least", INT64_MIN);
+	ath_log_text(&line, "empty", "");
+	assert_null(next_line()); /* nothing yet */
+	ath_log_end(&line);
+	assert_string_equal(next_line(), "level=warning;message=pipeline lost;"
+					 "reason=\"quoted\"\n;tries=-3;"
+					 "least=-9223372036854775808;empty=;");
+	assert_null(next_line());
+}
+
+static void test_one_write_a_line(void **state)
+{
+	(void)state;
+	say(ATH_LOG_ERROR, "one");
+	say(ATH_LOG_INFO, "two");
+	assert_string_equal(next_line(), "level=error;message=one;");
+	assert_string_equal(next_line(), "level=info;message=two;");
+	assert_null(next_line());
+}
+
+static void test_levels(void **state)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++) {
+		size_t level = i % 4;
+		char expected[64];
+
+		to_pipe.level = (enum ath_log_level)(i / 4);
+		say((enum ath_log_level)level, "m");
+		snprintf(expected, sizeof expected, "level=%s;message=m;", names[level]);
+		if (level <= i / 4)
+			assert_string_equal(next_line(), expected);
+		assert_null(next_line());
+	}
+}
+
+static void test_no_log_at_all(void **state)
+{
+	struct ath_log_line line;
+
+	(void)state;
+	ath_log_begin(&line, NULL, ATH_LOG_ERROR, "message");
+	ath_log_text(&line, "a", "b");
+	ath_log_int(&line, "c", 1);
+	ath_log_end(&line);
+	assert_null(next_line());
+}
+
+static void test_text_is_made_valid(void **state)
+{
+	struct ath_log_line line;
+
+	(void)state;
+	ath_log_begin(&line, &to_pipe, ATH_LOG_ERROR, "\x01\xff");
+	ath_log_text(&line, "a\"b", "\xe2\x82");
+	ath_log_end(&line);
+	assert_string_equal(next_line(), "level=error;message=\x01\xef\xbf\xbd;"
+					 "a\"b=\xef\xbf\xbd\xef\xbf\xbd;");
+}
+
+static void test_a_member_that_is_too_long_is_dropped(void **state)
+{
+	static char value[4000];
+	struct ath_log_line line;
+
+	(void)state;
+	memset(value, 'v', sizeof value - 1);
+	ath_log_begin(&line, &to_pipe, ATH_LOG_ERROR, "m");
+	ath_log_int(&line, "before", 1);
+	ath_log_text(&line, "long", value);
+	ath_log_text(&line, value, "long");
+	ath_log_int(&line, value, 2);
+	ath_log_int(&line, "after", 3);
+	ath_log_end(&line);
+	assert_string_equal(next_line(), "level=error;message=m;before=1;after=3;");
+	say(ATH_LOG_ERROR, value);
+	assert_string_equal(next_line(), "level=error;");
+}
+
+/* Around the ceiling: whatever is dropped, the line stays whole, and once dropped it stays so. */
+static void test_every_length_leaves_a_whole_line(void **state)
+{
+	static char value[2100];
+	bool dropped = false;
+
+	(void)state;
+	for (size_t length = 1800; length < sizeof value; length++) {
+		struct ath_log_line line;
+		const char *members;
+
+		memset(value, 'v', length);
+		ath_log_begin(&line, &to_pipe, ATH_LOG_ERROR, "m");
+		ath_log_text(&line, "long", value);
+		ath_log_int(&line, "n", 12345);
+		ath_log_end(&line);
+		members = next_line();
+		assert_non_null(members);
+		assert_false(dropped && strstr(members, "long=") != NULL);
+		dropped = strstr(members, "long=") == NULL;
+		assert_false(dropped && strstr(members, "n=12345;") == NULL);
+	}
+	assert_true(dropped);
+}
+
+static void test_many_members_fill_the_line(void **state)
+{
+	struct ath_log_line line;
+	const char *members;
+	int count = 0;
+
+	(void)state;
+	ath_log_begin(&line, &to_pipe, ATH_LOG_ERROR, "m");
+	for (int i = 0; i < 1000; i++)
+		ath_log_text(&line, "name", "\n\n\n\n");
+	ath_log_end(&line);
+	members = next_line();
+	assert_non_null(members);
+	while ((members = strstr(members, "name=\n\n\n\n;")) != NULL)
+		members++, count++;
+	assert_in_range(count, 100, 130); /* 17 bytes each */
+}
+
+static void test_a_log_that_cannot_be_written_is_no_error(void **state)
+{
+	struct ath_log_line line;
+
+	(void)state;
+	to_pipe.fd = -1;
+	say(ATH_LOG_ERROR, "to nowhere");
+	to_pipe.fd = ends[1];
+	for (int i = 0; i < 200000 && errno != EAGAIN; i++)
+		say(ATH_LOG_ERROR, "to a pipe that nobody empties");
+	assert_int_equal(errno, EAGAIN);
+	ath_log_begin(&line, &to_pipe, ATH_LOG_ERROR, "m");
+	ath_log_end(&line);
+	assert_string_equal(next_line(), "level=error;message=to a pipe that nobody empties;");
+}
+
+int main(void)
+{
+#define row(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		row(test_a_line),
+		row(test_one_write_a_line),
+		row(test_levels),
+		row(test_no_log_at_all),
+		row(test_text_is_made_valid),
+		row(test_a_member_that_is_too_long_is_dropped),
+		row(test_every_length_leaves_a_whole_line),
+		row(test_many_members_fill_the_line),
+		row(test_a_log_that_cannot_be_written_is_no_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -113,7 +113,7 @@ static void last_words(struct ath_request *request, struct ath_output *output)
 	output->head_length =
 		(size_t)snprintf(output->head + ATH_HEAD_ROOM,
 				 sizeof request->last_words - ATH_HEAD_ROOM,
-				 "Status: 500\r\nContent-Type: application/problem+json\r\n"
+				 "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\n"
 				 "Content-Length: %zu\r\n\r\n",
 				 output->body_length);
 }
@@ -124,11 +124,40 @@ static bool may_have_body(int status)
 	return status != 204 && status != 304;
 }
 
+/* nginx sends the status line as it stands here: it wants a reason, and so do old clients. */
+static const char *reason_of(int status)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} reasons[] = {
+		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" },
+		{ 301, "Moved Permanently" }, { 302, "Found" }, { 303, "See Other" },
+		{ 304, "Not Modified" }, { 307, "Temporary Redirect" },
+		{ 308, "Permanent Redirect" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
+		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" }, { 409, "Conflict" }, { 410, "Gone" },
+		{ 412, "Precondition Failed" }, { 413, "Content Too Large" },
+		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" }, { 428, "Precondition Required" },
+		{ 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
+		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+	};
+
+	for (size_t i = 0; i < ATH_COUNT(reasons); i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "Other";
+}
+
 static void put_head(struct ath_buffer *head, const struct ath_response *response)
 {
 	ath_buffer_append(head, "01234567", ATH_HEAD_ROOM);
 	ath_buffer_append(head, "Status: ", 8);
 	ath_buffer_int64(head, response->status);
+	ath_buffer_append(head, " ", 1);
+	ath_buffer_string(head, reason_of(response->status));
 	if (response->content_type != NULL) {
 		ath_buffer_string(head, "\r\nContent-Type: ");
 		ath_buffer_string(head, response->content_type);

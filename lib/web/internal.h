@@ -92,7 +92,7 @@ struct ath_request {
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
 	size_t statements, rows; /* for the log */
 	struct ath_request *next_free;
-	char last_words[96]; /* the head of an answer for which the arena has no room */
+	char last_words[128]; /* the head of an answer for which the arena has no room */
 };
 
 struct ath_response {

@@ -282,6 +282,7 @@ static bool descend(const struct node *node, enum ath_method method,
 	if (node->integer != NULL && ath_text_int64(*segments, &capture->integer) &&
 	    descend(node->integer, method, segments + 1, count - 1, match))
 		return true;
+	capture->integer = 0;
 	if (node->text != NULL && descend(node->text, method, segments + 1, count - 1, match))
 		return true;
 	match->capture_count--;

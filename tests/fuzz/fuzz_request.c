@@ -39,7 +39,8 @@ static struct ath_web *the_web(void)
 	return &web;
 }
 
-/* ---- what goes in ------------------------------------------------------------------------------ */
+/* ---- what goes in ------------------------------------------------------------------------------
+ */
 
 static void put_length(struct ath_buffer *out, size_t length)
 {
@@ -85,7 +86,8 @@ static void fill(struct ath_request *request, const uint8_t *data, size_t size)
 	ath_buffer_append(&request->raw_body, data + 2 + params, size - 2 - params);
 }
 
-/* ---- what comes out ----------------------------------------------------------------------------- */
+/* ---- what comes out -----------------------------------------------------------------------------
+ */
 
 /* A text with a NUL behind it and none inside. */
 static void check_text(struct ath_text text)
@@ -153,7 +155,8 @@ static void check_failure(const struct ath_request *request)
 	must(ath_arena_failed(request->arena) || request->failure->body.length > 0);
 }
 
-/* ---- the handler's side: in a fiber, for its deadline is set there -------------------------------- */
+/* ---- the handler's side: in a fiber, for its deadline is set there
+ * -------------------------------- */
 
 struct run {
 	struct ath_loop *loop;

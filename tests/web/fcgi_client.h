@@ -30,12 +30,8 @@ static inline void put_header(struct ath_buffer *out, unsigned type, unsigned id
 			      unsigned padding)
 {
 	unsigned char header[8] = {
-		FCGI_VERSION_1,
-		(unsigned char)type,
-		(unsigned char)(id >> 8),
-		(unsigned char)id,
-		(unsigned char)(content >> 8),
-		(unsigned char)content,
+		FCGI_VERSION_1,         (unsigned char)type,           (unsigned char)(id >> 8),
+		(unsigned char)id,      (unsigned char)(content >> 8), (unsigned char)content,
 		(unsigned char)padding,
 	};
 
@@ -252,7 +248,8 @@ static inline void assert_closed(int fd)
 	assert_int_equal(receive_some(fd, &byte, 1), 0);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------- */
+/* ---- answers ----------------------------------------------------------------------------------
+ */
 
 /* What came on FCGI_STDOUT, cut where the head ends. */
 struct answer {

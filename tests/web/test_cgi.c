@@ -132,7 +132,7 @@ static const char *serve(const char *body, const char *const *environment)
 }
 
 #define ENVIRONMENT(...) ((const char *const[]){ __VA_ARGS__, NULL })
-#define USUAL "GATEWAY_INTERFACE=CGI/1.1", "REQUEST_ID=the-id", "no variable", "=", "X="
+#define USUAL            "GATEWAY_INTERFACE=CGI/1.1", "REQUEST_ID=the-id", "no variable", "=", "X="
 
 static void begins(const char *answer, const char *start)
 {
@@ -140,7 +140,8 @@ static void begins(const char *answer, const char *start)
 		fail_msg("%s\ndoes not begin\n%s", answer, start);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ------------------------------------------------------------------------------------
+ */
 
 static void a_request_is_answered(void **state)
 {
@@ -148,10 +149,10 @@ static void a_request_is_answered(void **state)
 				       "Content-Length: 3\r\n\r\nyou";
 
 	(void)state;
-	assert_string_equal(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET",
-						  "REQUEST_URI=/hello?name=you",
-						  "QUERY_STRING=name=you")),
-			    expected);
+	assert_string_equal(
+		serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/hello?name=you",
+				      "QUERY_STRING=name=you")),
+		expected);
 }
 
 static void path_info_goes_before_the_uri(void **state)
@@ -167,9 +168,9 @@ static void path_info_goes_before_the_uri(void **state)
 static void a_handler_may_wait(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET",
-						     "REQUEST_URI=/sleep")),
-			       "\r\n\r\nok"));
+	assert_non_null(
+		strstr(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/sleep")),
+		       "\r\n\r\nok"));
 }
 
 /* Standard input may stay open: what was announced is read, and no byte more. */
@@ -181,8 +182,7 @@ static void no_more_is_read_than_was_announced(void **state)
 
 	(void)state;
 	assert_non_null(strstr(serve_from(in, ENVIRONMENT(USUAL, "REQUEST_METHOD=POST",
-							  "REQUEST_URI=/echo",
-							  "CONTENT_LENGTH=4")),
+							  "REQUEST_URI=/echo", "CONTENT_LENGTH=4")),
 			       "\r\n\r\nbody"));
 	assert_int_equal(read(kept, rest, sizeof rest), 4);
 	assert_memory_equal(rest, "more", 4);
@@ -193,9 +193,9 @@ static void no_more_is_read_than_was_announced(void **state)
 static void a_body_without_a_length_is_none(void **state)
 {
 	(void)state;
-	assert_non_null(strstr(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST",
-							 "REQUEST_URI=/echo")),
-			       "Content-Length: 0\r\n"));
+	assert_non_null(strstr(
+		serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo")),
+		"Content-Length: 0\r\n"));
 	assert_non_null(strstr(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST",
 							 "REQUEST_URI=/echo", "CONTENT_LENGTH=")),
 			       "Content-Length: 0\r\n"));
@@ -280,7 +280,8 @@ static void values_of_any_length_arrive(void **state)
 	}
 }
 
-/* ---- standard input and output that fail ------------------------------------------------------ */
+/* ---- standard input and output that fail ------------------------------------------------------
+ */
 
 static void what_cannot_be_read_is_an_error(void **state)
 {
@@ -309,16 +310,17 @@ static void what_cannot_be_written_is_an_error(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	close(out[0]);
 	assert_ptr_not_equal(signal(SIGPIPE, SIG_IGN), SIG_ERR);
-	assert_int_equal(ath_cgi_serve(loop, &web, in, out[1],
-				       ENVIRONMENT(USUAL, "REQUEST_METHOD=GET",
-						   "REQUEST_URI=/hello"),
-				       &error),
-			 ATH_EIO);
+	assert_int_equal(
+		ath_cgi_serve(loop, &web, in, out[1],
+			      ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/hello"),
+			      &error),
+		ATH_EIO);
 	close(out[1]);
 	close(in);
 }
 
-/* ---- more than a pipe holds ------------------------------------------------------------------- */
+/* ---- more than a pipe holds -------------------------------------------------------------------
+ */
 
 static void *read_to_the_end(void *arg)
 {
@@ -345,11 +347,11 @@ static void a_large_answer_is_written_whole(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	sum = (size_t)out[0];
 	assert_int_equal(pthread_create(&reader, NULL, read_to_the_end, &sum), 0);
-	assert_int_equal(ath_cgi_serve(loop, &web, in, out[1],
-				       ENVIRONMENT(USUAL, "REQUEST_METHOD=GET",
-						   "REQUEST_URI=/large"),
-				       &error),
-			 ATH_OK);
+	assert_int_equal(
+		ath_cgi_serve(loop, &web, in, out[1],
+			      ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/large"),
+			      &error),
+		ATH_OK);
 	close(out[1]);
 	assert_int_equal(pthread_join(reader, NULL), 0);
 	assert_int_equal(sum, sizeof head - 1 + LARGE);

@@ -127,14 +127,10 @@ static struct ath_response *secret(struct ath_request *request)
 }
 
 static const struct ath_route routes[] = {
-	ATH_ROUTE(GET, "/hello", hello),
-	ATH_ROUTE(POST, "/echo", echo),
-	ATH_ROUTE(GET, "/big/<size:int>", big),
-	ATH_ROUTE(GET, "/held", held),
-	ATH_ROUTE(GET, "/sleep", sleeper),
-	ATH_ROUTE(GET, "/secret", secret),
-	ATH_ROUTE(POST, "/secret", secret),
-	{ 0 },
+	ATH_ROUTE(GET, "/hello", hello),        ATH_ROUTE(POST, "/echo", echo),
+	ATH_ROUTE(GET, "/big/<size:int>", big), ATH_ROUTE(GET, "/held", held),
+	ATH_ROUTE(GET, "/sleep", sleeper),      ATH_ROUTE(GET, "/secret", secret),
+	ATH_ROUTE(POST, "/secret", secret),     { 0 },
 };
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -216,9 +212,9 @@ static void start_server(struct ath_web_limits limits)
 					    .events = EPOLLIN,
 					    .ready = take_order };
 	assert_int_equal(ath_watch_add(server.loop, &server.orders), ATH_OK);
-	assert_int_equal(ath_fcgi_serve(&server.fcgi, server.loop, server.listener, &server.web,
-					&error),
-			 ATH_OK);
+	assert_int_equal(
+		ath_fcgi_serve(&server.fcgi, server.loop, server.listener, &server.web, &error),
+		ATH_OK);
 	assert_int_equal(pthread_create(&server.thread, NULL, serve, NULL), 0);
 	server.started = true;
 }
@@ -464,7 +460,8 @@ static void an_aborted_request_gets_its_end(void **state)
 	stop_server();
 }
 
-/* ---- large answers ------------------------------------------------------------------------------ */
+/* ---- large answers ------------------------------------------------------------------------------
+ */
 
 static void assert_pattern(const struct answer *answer, size_t size)
 {
@@ -478,8 +475,9 @@ static void assert_pattern(const struct answer *answer, size_t size)
 /* Around the ends of records, and more records than one sendmsg takes. */
 static void answers_of_any_size_come_whole(void **state)
 {
-	static const int sizes[] = { 0, 1, 65400, 65450, 65451, 65452, 65453, 65454, 65455, 65456,
-				     65457, 65528, 65535, 65536, 130980, 131056, BIG, 4 * BIG };
+	static const int sizes[] = { 0,     1,     65400,  65450,  65451, 65452,
+				     65453, 65454, 65455,  65456,  65457, 65528,
+				     65535, 65536, 130980, 131056, BIG,   4 * BIG };
 	struct answer answer;
 	char uri[32];
 	int peer;
@@ -575,7 +573,8 @@ static void a_reader_that_stalls_is_dropped(void **state)
 	stop_server();
 }
 
-/* ---- smuggling ----------------------------------------------------------------------------------- */
+/* ---- smuggling
+ * ----------------------------------------------------------------------------------- */
 
 /* A body that is a whole request for what only another client may have. */
 static void put_smuggled(struct ath_buffer *body)
@@ -583,9 +582,11 @@ static void put_smuggled(struct ath_buffer *body)
 	bytes_init(body);
 	put_record(body, FCGI_STDIN, 1, NULL, 0);
 	put_request(body, &(struct made_request){ .uri = "/secret", .keep = true });
-	put_request(body, &(struct made_request){
-				  .method = "POST", .uri = "/secret", .keep = true, .body = "x",
-				  .body_length = 1 });
+	put_request(body, &(struct made_request){ .method = "POST",
+						  .uri = "/secret",
+						  .keep = true,
+						  .body = "x",
+						  .body_length = 1 });
 }
 
 /* status 0: whatever it is, it is an answer to the outer request, and the only one. */
@@ -604,19 +605,31 @@ static const struct smuggler {
 	{ "HEAD", { .method = "HEAD", .uri = "/hello" }, 200, 1 },
 	{ "bad path", { .method = "POST", .uri = "/%00" }, 400, 1 },
 	{ "bad query", { .method = "POST", .uri = "/echo?%ff" }, 400, 1 },
-	{ "shorter than announced", { .method = "POST", .uri = "/echo", .content_length = "9999" },
-	  400, 1 },
-	{ "longer than announced", { .method = "POST", .uri = "/echo", .content_length = "1" }, 400,
+	{ "shorter than announced",
+	  { .method = "POST", .uri = "/echo", .content_length = "9999" },
+	  400,
 	  1 },
-	{ "announced as nothing", { .method = "POST", .uri = "/echo", .content_length = "0" }, 400,
+	{ "longer than announced",
+	  { .method = "POST", .uri = "/echo", .content_length = "1" },
+	  400,
 	  1 },
-	{ "announced as no number", { .method = "POST", .uri = "/echo", .content_length = "1x" },
-	  400, 1 },
+	{ "announced as nothing",
+	  { .method = "POST", .uri = "/echo", .content_length = "0" },
+	  400,
+	  1 },
+	{ "announced as no number",
+	  { .method = "POST", .uri = "/echo", .content_length = "1x" },
+	  400,
+	  1 },
 	{ "body too large", { .method = "POST", .uri = "/echo" }, 413, 40 },
 	{ "body too large, no route", { .method = "POST", .uri = "/nowhere" }, 413, 40 },
 	{ "body and parameters too large",
-	  { .method = "POST", .uri = "/echo", .more_params = 9000 }, 431, 40 },
-	{ "parameters too large", { .method = "POST", .uri = "/echo", .more_params = 9000 }, 431,
+	  { .method = "POST", .uri = "/echo", .more_params = 9000 },
+	  431,
+	  40 },
+	{ "parameters too large",
+	  { .method = "POST", .uri = "/echo", .more_params = 9000 },
+	  431,
 	  1 },
 };
 
@@ -690,7 +703,8 @@ static void parameters_of_records_are_never_a_request(void **state)
 	stop_server();
 }
 
-/* ---- what does not come, or not in time --------------------------------------------------------- */
+/* ---- what does not come, or not in time ---------------------------------------------------------
+ */
 
 static void put_small_post(struct ath_buffer *bytes)
 {
@@ -795,14 +809,17 @@ static const struct garbage {
 	const char *bytes;
 	size_t length;
 } garbage[] = {
-#define ROW(text) { text, sizeof(text) - 1 }
+#define ROW(text)                                                                                  \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
 	ROW("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n"),
 	ROW("\0\0\0\0\0\0\0\0"),
 	ROW("\2\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0"),
 	ROW("\377\377\377\377\377\377\377\377\377"),
-	ROW("\1\1\0\0\0\10\0\0\0\1\1\0\0\0\0\0"),		     /* begins request 0 */
-	ROW("\1\1\0\1\0\7\0\0\0\1\1\0\0\0\0"),			     /* too short a begin */
-	ROW("\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\5\0\1\0\0\0\0"),    /* body before parameters */
+	ROW("\1\1\0\0\0\10\0\0\0\1\1\0\0\0\0\0"),                 /* begins request 0 */
+	ROW("\1\1\0\1\0\7\0\0\0\1\1\0\0\0\0"),                    /* too short a begin */
+	ROW("\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\5\0\1\0\0\0\0"), /* body before parameters */
 	ROW("\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0"), /* twice */
 #undef ROW
 };
@@ -826,7 +843,8 @@ static void garbage_is_closed(void **state)
 	stop_server();
 }
 
-/* ---- clients that leave ------------------------------------------------------------------------ */
+/* ---- clients that leave ------------------------------------------------------------------------
+ */
 
 static void a_handler_whose_client_leaves_is_cancelled(void **state)
 {
@@ -859,9 +877,9 @@ static void a_client_that_leaves_what_it_sent_ahead_is_seen(void **state)
 	peer = connect_peer();
 	bytes_init(&bytes);
 	put_request(&bytes, &(struct made_request){ .uri = "/sleep", .keep = true });
-	put_request(&bytes, &(struct made_request){
-				    .method = "POST", .uri = "/echo", .body = body,
-				    .body_length = BIG });
+	put_request(&bytes,
+		    &(struct made_request){
+			    .method = "POST", .uri = "/echo", .body = body, .body_length = BIG });
 	while (at < 90000 && (sent = send_some(peer, bytes.data + at, bytes.length - at)) > 0)
 		at += sent;
 	await(&entered);
@@ -874,7 +892,8 @@ static void a_client_that_leaves_what_it_sent_ahead_is_seen(void **state)
 	stop_server();
 }
 
-/* ---- the number of requests in flight ------------------------------------------------------------- */
+/* ---- the number of requests in flight
+ * ------------------------------------------------------------- */
 
 enum { LIMIT = 2, CROWD = 7 };
 
@@ -978,7 +997,8 @@ static void a_client_that_leaves_the_queue_is_never_run(void **state)
 	stop_server();
 }
 
-/* ---- no descriptors --------------------------------------------------------------------------------- */
+/* ---- no descriptors
+ * --------------------------------------------------------------------------------- */
 
 /* No new descriptor can be had from here on; returns what the limit was. */
 static rlim_t use_up_descriptors(void)
@@ -1018,9 +1038,8 @@ static void without_descriptors_it_waits_and_goes_on(void **state)
 	say_hello(old = connect_peer());
 	peer = client_socket();
 	usual = use_up_descriptors();
-	assert_int_equal(connect(peer, (const struct sockaddr *)&server.address,
-				 sizeof server.address),
-			 0);
+	assert_int_equal(
+		connect(peer, (const struct sockaddr *)&server.address, sizeof server.address), 0);
 	assert_true(read(log[0], line, sizeof line - 1) > 0);
 	assert_non_null(strstr(line, "cannot accept connections"));
 	say_hello(old);
@@ -1033,7 +1052,8 @@ static void without_descriptors_it_waits_and_goes_on(void **state)
 	close(log[1]);
 }
 
-/* ---- the end of a server ---------------------------------------------------------------------------- */
+/* ---- the end of a server
+ * ---------------------------------------------------------------------------- */
 
 static void draining_finishes_what_is_there_and_takes_no_more(void **state)
 {

@@ -201,10 +201,11 @@ static void reading_end(struct reading *reading, const char *name, const char *e
 	ath_buffer_free(&reading->body);
 }
 
-/* ---- the rows --------------------------------------------------------------------------------- */
+/* ---- the rows ---------------------------------------------------------------------------------
+ */
 
-#define WHOLE "request 1 params=abc body=xyz; "
-#define KEPT "begin 1k; request 1k params=abc body=xyz; "
+#define WHOLE     "request 1 params=abc body=xyz; "
+#define KEPT      "begin 1k; request 1k params=abc body=xyz; "
 #define SEND_KEPT "Bk1 P1:abc P1 I1:xyz I1"
 
 static const struct row {
@@ -276,8 +277,7 @@ static const struct row {
 	  "reply1.11.0.0.0.8.0.0.|99.0.0.0.0.0.0.0.; " KEPT },
 	{ "unknown type, empty", "+3T200.0 " SEND_KEPT,
 	  "reply1.11.0.0.0.8.0.0.|200.0.0.0.0.0.0.0.; " KEPT },
-	{ "parameters of request 0", "T4.0:abc",
-	  "reply1.11.0.0.0.8.0.0.|4.0.0.0.0.0.0.0.; " },
+	{ "parameters of request 0", "T4.0:abc", "reply1.11.0.0.0.8.0.0.|4.0.0.0.0.0.0.0.; " },
 
 	{ "another version", "X8", "bad; " },
 	{ "another version amid", "B1 P1:abc X8 P1 I1", "begin 1; bad; " },
@@ -303,7 +303,8 @@ static const struct row {
 	  "begin 1; request 1 params=a body=\1\1\1\1\1; " KEPT },
 };
 
-/* ---- in every kind of piece ------------------------------------------------------------------- */
+/* ---- in every kind of piece -------------------------------------------------------------------
+ */
 
 static void read_whole(const struct row *row, const struct ath_buffer *bytes)
 {
@@ -365,7 +366,8 @@ static void every_row_in_any_pieces(void **state)
 	}
 }
 
-/* ---- records of the largest size -------------------------------------------------------------- */
+/* ---- records of the largest size --------------------------------------------------------------
+ */
 
 static void the_largest_records_are_taken_or_swallowed(void **state)
 {
@@ -419,13 +421,14 @@ static void values_never_overflow_the_reply(void **state)
 	}
 }
 
-/* ---- what is put together ------------------------------------------------------------------------ */
+/* ---- what is put together
+ * ------------------------------------------------------------------------ */
 
 static void records_are_put_together(void **state)
 {
 	static const unsigned char header[] = { 1, 6, 0x12, 0x34, 0xff, 0xf8, 0, 0 };
 	static const unsigned char trailer[] = { 1, 6, 0x12, 0x34, 0, 0, 0, 0, 1, 3, 0x12, 0x34,
-						 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+						 0, 8, 0,    0,    0, 0, 0, 0, 0, 0, 0,    0 };
 	unsigned char got[ATH_FCGI_TRAILER];
 
 	(void)state;

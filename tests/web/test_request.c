@@ -65,11 +65,10 @@ static struct ath_response *by_id(struct ath_request *request)
 	struct ath_response *response = ath_response_new(request, 200, "text/plain");
 
 	if (response != NULL)
-		ath_buffer_printf(ath_response_body(response), "%lld %s %lld [%s]",
-				  (long long)ath_path_int(request, "id"),
-				  ath_path_str(request, "id"),
-				  (long long)ath_path_int(request, "other"),
-				  ath_path_str(request, "other"));
+		ath_buffer_printf(
+			ath_response_body(response), "%lld %s %lld [%s]",
+			(long long)ath_path_int(request, "id"), ath_path_str(request, "id"),
+			(long long)ath_path_int(request, "other"), ath_path_str(request, "other"));
 	return response;
 }
 
@@ -174,8 +173,7 @@ static struct ath_response *text_of(struct ath_request *request)
 
 static struct ath_response *problem(struct ath_request *request)
 {
-	return ath_problem(request, (int)ath_path_int(request, "status"), "%s \"%d\"", "why",
-			   42);
+	return ath_problem(request, (int)ath_path_int(request, "status"), "%s \"%d\"", "why", 42);
 }
 
 static struct ath_response *full_problem(struct ath_request *request)
@@ -336,19 +334,17 @@ static char *handle_pairs(struct ath_buffer *params)
 
 /* ---- rows ---------------------------------------------------------------------------------- */
 
-#define TEXT "text/plain; charset=utf-8"
+#define TEXT         "text/plain; charset=utf-8"
 #define PROBLEM_TYPE "application/problem+json"
 #define PROBLEM(type, title, status, detail)                                                       \
 	"{\"type\":\"urn:athanor:problem:" type "\",\"title\":\"" title "\",\"status\":" #status   \
 	",\"detail\":\"" detail "\",\"instance\":\"the-id\"}"
 #define MALFORMED(detail)                                                                          \
-	400, PROBLEM_TYPE, NULL,                                                                   \
-		PROBLEM("malformed", "The request is not well formed", 400, detail)
+	400, PROBLEM_TYPE, NULL, PROBLEM("malformed", "The request is not well formed", 400, detail)
 #define NOT_FOUND                                                                                  \
 	404, PROBLEM_TYPE, NULL,                                                                   \
 		PROBLEM("not-found", "Not found", 404, "nothing is served at this path")
-#define INVALID(detail)                                                                            \
-	422, PROBLEM_TYPE, NULL, PROBLEM("invalid", "Breaks the rules", 422, detail)
+#define INVALID(detail) 422, PROBLEM_TYPE, NULL, PROBLEM("invalid", "Breaks the rules", 422, detail)
 #define NOT_ALLOWED(methods)                                                                       \
 	405, PROBLEM_TYPE, "Allow: " methods "\r\n",                                               \
 		PROBLEM("method-not-allowed", "Method not allowed", 405,                           \
@@ -369,18 +365,22 @@ struct row {
 	const char *type, *headers, *answer;
 };
 
-#define GET(uri) "GET", uri, { NULL, NULL }, NULL
-#define POST(uri, body) "POST", uri, { NULL, NULL }, body
+#define GET(uri)          "GET", uri, { NULL, NULL }, NULL
+#define POST(uri, body)   "POST", uri, { NULL, NULL }, body
 #define TYPED(type, body) "POST", "/json", { "CONTENT_TYPE", type }, body
-#define OK(answer) 200, "text/plain", NULL, answer
-#define OK_TEXT(answer) 200, TEXT, NULL, answer
-#define OK_JSON(answer) 200, "application/json", NULL, answer
+#define OK(answer)        200, "text/plain", NULL, answer
+#define OK_TEXT(answer)   200, TEXT, NULL, answer
+#define OK_JSON(answer)   200, "application/json", NULL, answer
 
 static const struct row rows[] = {
 	/* what a handler sees */
 	{ GET("/about"), OK("0 /about the-id - -") },
 	{ GET("/"), OK("0 / the-id - -") },
-	{ "PUT", "/about/?x", { "HTTP_USER_AGENT", "curl/8" }, NULL, OK("3 /about/ the-id curl/8 -") },
+	{ "PUT",
+	  "/about/?x",
+	  { "HTTP_USER_AGENT", "curl/8" },
+	  NULL,
+	  OK("3 /about/ the-id curl/8 -") },
 	{ "GET", "/about", { "REMOTE_ADDR", "::1" }, NULL, OK("0 /about the-id - ::1") },
 	{ "GET", "/%61bout", { "HTTP_USER_AGENT", "" }, NULL, OK("0 /%61bout the-id  -") },
 	{ "HEAD", "/about", { NULL, NULL }, NULL, OK("1 /about the-id - -") },
@@ -428,7 +428,10 @@ static const struct row rows[] = {
 	{ "GET", "/name/y", { "PATH_INFO", "" }, NULL, OK_TEXT("y") },
 	{ "GET", "/s/name/100%25", { "PATH_INFO", "/name/100%" }, NULL, OK_TEXT("100%") },
 	{ "GET", "/s/name/%3f%2541", { "PATH_INFO", "/name/?%41" }, NULL, OK_TEXT("?%41") },
-	{ "GET", "/s", { "PATH_INFO", "/name/\xff" }, NULL,
+	{ "GET",
+	  "/s",
+	  { "PATH_INFO", "/name/\xff" },
+	  NULL,
 	  MALFORMED("the path is not well encoded") },
 
 	/* methods */
@@ -440,10 +443,22 @@ static const struct row rows[] = {
 	{ "", "/json", { NULL, NULL }, NULL, NOT_ALLOWED("POST, OPTIONS") },
 	{ "HEAD", "/json", { NULL, NULL }, NULL, NOT_ALLOWED("POST, OPTIONS") },
 	{ "POST", "/id/7", { NULL, NULL }, NULL, NOT_ALLOWED("GET, HEAD, DELETE, OPTIONS") },
-	{ "OPTIONS", "/id/7", { NULL, NULL }, NULL, 204, NULL,
-	  "Allow: GET, HEAD, DELETE, OPTIONS\r\n", "" },
-	{ "OPTIONS", "/about", { NULL, NULL }, NULL, 204, NULL,
-	  "Allow: GET, HEAD, PUT, OPTIONS\r\n", "" },
+	{ "OPTIONS",
+	  "/id/7",
+	  { NULL, NULL },
+	  NULL,
+	  204,
+	  NULL,
+	  "Allow: GET, HEAD, DELETE, OPTIONS\r\n",
+	  "" },
+	{ "OPTIONS",
+	  "/about",
+	  { NULL, NULL },
+	  NULL,
+	  204,
+	  NULL,
+	  "Allow: GET, HEAD, PUT, OPTIONS\r\n",
+	  "" },
 
 	/* arguments */
 	{ GET("/args"), OK_TEXT("a=- b=-") },
@@ -478,23 +493,56 @@ static const struct row rows[] = {
 	/* bodies */
 	{ POST("/body", "text"), 201, "text/plain", "Location: /body/1\r\nX-Two: \r\n", "text" },
 	{ POST("/body", ""), 201, "text/plain", "Location: /body/1\r\nX-Two: \r\n", "" },
-	{ "POST", "/body", { "CONTENT_LENGTH", "4" }, "text", 201, "text/plain",
-	  "Location: /body/1\r\nX-Two: \r\n", "text" },
-	{ "POST", "/body", { "CONTENT_LENGTH", "" }, "text", 201, "text/plain",
-	  "Location: /body/1\r\nX-Two: \r\n", "text" },
-	{ "POST", "/body", { "CONTENT_LENGTH", "3" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "4" },
+	  "text",
+	  201,
+	  "text/plain",
+	  "Location: /body/1\r\nX-Two: \r\n",
+	  "text" },
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "" },
+	  "text",
+	  201,
+	  "text/plain",
+	  "Location: /body/1\r\nX-Two: \r\n",
+	  "text" },
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "3" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/body", { "CONTENT_LENGTH", "5" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "5" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/body", { "CONTENT_LENGTH", "04" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "04" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/body", { "CONTENT_LENGTH", "-4" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "-4" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/body", { "CONTENT_LENGTH", "4, 4" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "4, 4" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/body", { "CONTENT_LENGTH", "18446744073709551620" }, "text",
+	{ "POST",
+	  "/body",
+	  { "CONTENT_LENGTH", "18446744073709551620" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
-	{ "POST", "/nowhere", { "CONTENT_LENGTH", "1" }, "text",
+	{ "POST",
+	  "/nowhere",
+	  { "CONTENT_LENGTH", "1" },
+	  "text",
 	  MALFORMED("the body is not as long as announced") },
 	{ POST("/json", "{\"a\":[1,true,null,\"\\u00e4\"]}"),
 	  OK_JSON("{\"a\":[1,true,null,\"\xc3\xa4\"]}") },
@@ -512,8 +560,8 @@ static const struct row rows[] = {
 	{ POST("/json", "[\"a\\u0000b\"]"), INVALID("a string holds \\\\u0000") },
 	{ POST("/json", "{\"\\\\\\u0000\":1}"), INVALID("a string holds \\\\u0000") },
 	{ POST("/json", "[\"\\\\u0000\"]"), OK_JSON("[\"\\\\u0000\"]") },
-	{ POST("/json", "[" TEN TEN TEN TEN TEN TEN "012]"),
-	  400, PROBLEM_TYPE, NULL, NULL }, /* a leading zero */
+	{ POST("/json", "[" TEN TEN TEN TEN TEN TEN "012]"), 400, PROBLEM_TYPE, NULL,
+	  NULL },                                                      /* a leading zero */
 	{ POST("/json", "{\"a\":-0." TEN TEN TEN TEN TEN TEN TEN "}"), /* cJSON once knew 63 */
 	  OK_JSON("{\"a\":-0.012345678901234568}") },
 	{ POST("/json", ""), 400, PROBLEM_TYPE, NULL, NULL },
@@ -565,7 +613,8 @@ static const struct row rows[] = {
 	{ GET("/late"), OK_TEXT("the deadline passed") },
 };
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ---- comparing ---------------------------------------------------------------------------------
+ */
 
 static void fill(struct ath_request *request, const struct row *row)
 {
@@ -628,7 +677,8 @@ static void every_row_gives_its_answer(void **state)
 	ath_request_free(kept);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------- */
+/* ---- sizes -------------------------------------------------------------------------------------
+ */
 
 static void assert_status(char *got, const char *status, const char *detail)
 {
@@ -724,7 +774,8 @@ static void at_most_so_many_bytes_of_body(void **state)
 	assert_status(long_body("/nowhere", BODY + 1), "413", "at most 4096 bytes");
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------- */
+/* ---- pairs -------------------------------------------------------------------------------------
+ */
 
 #define URI "\013\006REQUEST_URI/about\016\003REQUEST_METHODGET"
 
@@ -734,12 +785,12 @@ static const struct raw {
 	const char *status;
 } raws[] = {
 	{ URI, sizeof URI - 1, "200" },
-	{ URI "\0\0", sizeof URI + 1, "200" },		/* a pair of nothing */
-	{ URI "\0\1x", sizeof URI + 2, "200" },		/* no name */
-	{ URI "\1\0x", sizeof URI + 2, "200" },		/* no value */
+	{ URI "\0\0", sizeof URI + 1, "200" },                   /* a pair of nothing */
+	{ URI "\0\1x", sizeof URI + 2, "200" },                  /* no name */
+	{ URI "\1\0x", sizeof URI + 2, "200" },                  /* no value */
 	{ URI "\200\0\0\1\200\0\0\1xy", sizeof URI + 9, "200" }, /* long lengths of short texts */
 	{ URI "\3\1a=by", sizeof URI + 5, "200" },
-	{ URI "\1\1\0y", sizeof URI + 3, "200" },	/* a NUL in a name is a name nobody asks for */
+	{ URI "\1\1\0y", sizeof URI + 3, "200" }, /* a NUL in a name is a name nobody asks for */
 	{ URI "\1\1x\0", sizeof URI + 3, "400" },
 	{ URI "\1\3xa\0b", sizeof URI + 5, "400" },
 	{ URI "\1", sizeof URI, "400" },
@@ -792,7 +843,8 @@ static void the_first_of_two_parameters_counts(void **state)
 	assert_status(handle_pairs(&params), "200", "\r\n\r\nfirst");
 }
 
-/* ---- identity ----------------------------------------------------------------------------------- */
+/* ---- identity -----------------------------------------------------------------------------------
+ */
 
 /* The id that a problem names, when the web server gave this one; NULL: none. */
 static void id_of(const char *given, char out[80])
@@ -853,7 +905,8 @@ static void headers_by_any_case_of_their_name(void **state)
 	ath_request_free(request);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------
+ */
 
 static char *handle_in(size_t ceiling)
 {

@@ -162,8 +162,7 @@ static const struct row {
 	{ "GET", "/a/1/x", "405 POST" },
 	{ "GET", "/b/b/e", "GET /<y:str>/b/e y=b(0)" },
 	{ "GET", "/b/b/f", "404" },
-	{ "GET", "/users/7/posts/8",
-	  "GET /users/<id:int>/posts/<post:int> id=7(7) post=8(8)" },
+	{ "GET", "/users/7/posts/8", "GET /users/<id:int>/posts/<post:int> id=7(7) post=8(8)" },
 	{ "GET", "/users/7/posts/x",
 	  "GET /users/<name:str>/posts/<title:str> name=7(0) title=x(0)" },
 	{ "GET", "/users/me/posts", "GET /users/me/posts" },
@@ -283,11 +282,12 @@ static void a_thousand_routes(void **state)
 	free(table);
 }
 
-/* ---- refused tables ----------------------------------------------------------------------------- */
+/* ---- refused tables -----------------------------------------------------------------------------
+ */
 
 static const struct refused {
 	const char *first, *second; /* second NULL: one route */
-	const char *words;	    /* in the message, beside the path */
+	const char *words;          /* in the message, beside the path */
 } refused[] = {
 	{ "/users", "/users", "the same as route" },
 	{ "/users", "/users/", "the same as route" },

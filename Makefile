@@ -17,7 +17,7 @@ PORT ?= 8080
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
-BUILD := build$(if $(SAN),/$(SAN))
+BUILD ?= build$(if $(SAN),/$(SAN))
 PKGS := libpq libcjson
 LIBS_EXTRA := -lm -pthread
 
@@ -38,7 +38,7 @@ LIB_SRC := $(sort $(wildcard lib/*/*.c))
 APP_SRC := $(sort $(wildcard app/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o)
-# tests/<room>/test_*.c are programs; the other files of a room's folder go into each of them
+# tests/<room>/test_*.c are programs
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 
@@ -76,5 +76,78 @@ $(BUILD)/users: $(APP_OBJ) $(BUILD)/libathanor.a
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+$(BUILD)/tests/bench/threads: $(BUILD)/tests/bench/threads.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lpq -pthread
+
+# ---- running -----------------------------------------------------------------------------
+
+.PHONY: packages run start stop
+packages:
+	@nginx/stack.sh packages
+
+#: make run         everything: packages, build, database, nginx on PORT (8080); Ctrl-C ends it
+run: packages
+	@$(MAKE) --no-print-directory all
+	@exec nginx/stack.sh run
+
+#: make start       the same in the background
+start: packages
+	@$(MAKE) --no-print-directory all
+	@nginx/stack.sh start
+
+#: make stop        ends what make start began
+stop:
+	@nginx/stack.sh stop
+
+# ---- testing ----------------------------------------------------------------------------
+
+.PHONY: test test-packages test-programs check bench fuzz tidy clean
+test-packages:
+	@nginx/stack.sh packages test
+
+test-programs: all $(TEST_BIN)
+
+#: make test        packages, then every test: plain, with sanitizers, and a build with clang
+test: test-packages
+	@$(MAKE) --no-print-directory BUILD=build test-programs
+	@$(MAKE) --no-print-directory BUILD=build/address SAN=address test-programs
+	@$(MAKE) --no-print-directory BUILD=build/clang CC=clang test-programs
+	@tests/run.sh build build/address
+
+#: make check       the tests of one build, without looking for packages (SAN=address as well)
+check: test-programs
+	@tests/run.sh $(BUILD)
+
+#: make bench       requests a second and CPU time, beside a thread-per-request program
+bench: all $(BUILD)/tests/bench/threads
+	@tests/bench/bench.sh
+	@tests/bench/bench.sh --memory
+
+FUZZ_SECONDS ?= 60
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+build/fuzz/%: tests/fuzz/%.c $(LIB_SRC)
+	$(call say,FUZZ,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS_ALL) $(PKG_CFLAGS) -std=c17 -O1 -g -DATH_ARENA_MALLOC \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $^ $(PKG_LIBS)
+
+#: make fuzz        each fuzz target for FUZZ_SECONDS (60)
+fuzz: $(FUZZ_BIN)
+	@for program in $(FUZZ_BIN); do \
+		echo "$$program"; mkdir -p $$program.corpus; \
+		$$program -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=$$program. $$program.corpus 2>$$program.log || \
+			{ tail -n 40 $$program.log; exit 1; }; \
+	done
+
+#: make tidy        clang-tidy over the library and the application
+tidy:
+	$(Q)clang-tidy --quiet $(LIB_SRC) $(APP_SRC) -- -std=c17 $(CPPFLAGS_ALL) $(PKG_CFLAGS)
+
+#: make clean       removes build (the private database of make run with it: stop it first)
+clean: stop
+	$(Q)rm -rf build
 
 -include $(shell find build -name '*.d' 2>/dev/null)

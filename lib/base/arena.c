@@ -190,6 +190,20 @@ void *ath_arena_zalloc(struct ath_arena *arena, size_t count, size_t size)
 	return memory;
 }
 
+void *ath_arena_beyond(struct ath_arena *arena, size_t size)
+{
+	size_t ceiling = arena->ceiling;
+	void *memory;
+
+	arena->ceiling = SIZE_MAX / 2;
+	memory = ath_arena_zalloc(arena, 1, size);
+	arena->ceiling = ceiling;
+	if (arena->used > ceiling)
+		arena->used = ceiling;
+	arena->failed = true;
+	return memory;
+}
+
 void *ath_arena_grow(struct ath_arena *arena, void *old, size_t old_size, size_t new_size)
 {
 	struct block *block = arena->current;

@@ -17,6 +17,14 @@ void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connect
 	}
 }
 
+static bool is_pipeline(const struct ath_engine *engine, const struct ath_connection *connection)
+{
+	for (size_t i = 0; i < engine->pipeline_count; i++)
+		if (engine->pipelines[i] == connection)
+			return true;
+	return false;
+}
+
 static void pipeline_opened(struct ath_engine *engine, struct ath_connection *connection)
 {
 	struct ath_pool_wait *wait = engine->pipeline_waits;
@@ -116,7 +124,8 @@ static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *bat
 		ath_connection_abandon(connection, batch);
 		return ath_error_set(&batch->error, status, "%s", ath_status_text(status));
 	}
-	if (!batch->lost && ath_batch_is_stale(batch))
+	/* it may have died behind its answer, before this fiber ran */
+	if (!batch->lost && ath_batch_is_stale(batch) && is_pipeline(engine, connection))
 		ath_connection_forget(connection, batch);
 	return status;
 }

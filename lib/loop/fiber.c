@@ -284,11 +284,20 @@ void ath_fiber_run_ready(struct ath_fiber_pool *pool)
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
+static void end_wait(struct ath_waiter *waiter, enum ath_status status)
+{
+	waiter->ended = true;
+	waiter->status = status;
+	if (waiter->fiber != NULL)
+		make_ready(waiter->fiber);
+}
+
 static void deadline_passed(struct ath_timer *timer)
 {
 	struct ath_fiber *fiber = container_of(timer, struct ath_fiber, timer);
 
-	ath_wake(fiber->waiter, ATH_ETIMEDOUT);
+	if (!fiber->waiter->ended)
+		end_wait(fiber->waiter, ATH_ETIMEDOUT);
 }
 
 static enum ath_status wait_in_fiber(struct ath_fiber *fiber, struct ath_waiter *waiter,
@@ -328,21 +337,23 @@ enum ath_status ath_wait(struct ath_loop *loop, struct ath_waiter *waiter, int64
 	return waiter->status;
 }
 
+/* What the waker says goes before a deadline that has passed in the same turn. */
 void ath_wake(struct ath_waiter *waiter, enum ath_status status)
 {
 	if (waiter->done)
 		return;
 	waiter->done = true;
-	waiter->status = status;
-	if (waiter->fiber != NULL)
-		make_ready(waiter->fiber);
+	if (!waiter->ended)
+		end_wait(waiter, status);
+	else
+		waiter->status = status;
 }
 
 void ath_fiber_cancel(struct ath_fiber *fiber)
 {
 	fiber->cancelled = true;
-	if (fiber->waiter != NULL && !fiber->waiter->finish)
-		ath_wake(fiber->waiter, ATH_ECANCELED);
+	if (fiber->waiter != NULL && !fiber->waiter->finish && !fiber->waiter->ended)
+		end_wait(fiber->waiter, ATH_ECANCELED);
 }
 
 enum ath_status ath_sleep(int64_t milliseconds)

@@ -84,7 +84,8 @@ struct ath_waiter {
 	struct ath_fiber *fiber; /* NULL: not in a fiber, the loop is turned until done */
 	struct ath_waiter *next; /* for the waker's queue */
 	enum ath_status status;
-	bool done;
+	bool done;   /* the waker has spoken; a deadline or a cancellation is none */
+	bool ended;  /* the fiber is ready, or running again */
 	bool finish; /* neither a client that leaves nor the fiber's deadline ends this wait */
 };
 

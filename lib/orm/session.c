@@ -99,8 +99,11 @@ static bool no_memory(struct ath_session *session)
 	return false;
 }
 
+/* A session that could not be opened has no engine: nothing in it changes any more. */
 void ath_clear_error(struct ath_session *session)
 {
+	if (session->engine == NULL)
+		return;
 	ath_rollback(session);
 	ath_error_clear(&session->error);
 }
@@ -151,6 +154,8 @@ void ath_session_disconnect(struct ath_session *session)
 
 void ath_rollback(struct ath_session *session)
 {
+	if (session->engine == NULL)
+		return;
 	ath_session_disconnect(session);
 	ath_rows_init(&session->rows, session->arena);
 }
@@ -454,9 +459,10 @@ void *ath_session_new(struct ath_session *session, const struct ath_model *model
 {
 	void *object = ath_arena_zalloc(session->arena, 1, model->size);
 
-	if (object == NULL)
-		no_memory(session);
-	return object;
+	if (object != NULL)
+		return object;
+	no_memory(session);
+	return ath_arena_beyond(session->arena, model->size);
 }
 
 void ath_session_add(struct ath_session *session, const struct ath_model *model, void *object)

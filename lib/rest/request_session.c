@@ -4,11 +4,6 @@
  */
 #include "rest/internal.h"
 
-/* Where there is no memory even for a session: it is in error from the start. */
-static struct ath_session exhausted = {
-	.error = { .status = ATH_ENOMEM, .message = "no memory for a session" },
-};
-
 static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
 {
 	struct ath_session *session = request->session;
@@ -21,6 +16,18 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 	return response;
 }
 
+/* Where there is no memory even for a session: one that is in error, and stays so. */
+static struct ath_session *exhausted(struct ath_request *request)
+{
+	struct ath_session *session = ath_arena_beyond(request->arena, sizeof *session);
+
+	if (session != NULL) {
+		session->arena = request->arena;
+		ath_session_fail(session, ATH_ENOMEM, "no memory for a session");
+	}
+	return session;
+}
+
 struct ath_session *ath_request_session(struct ath_request *request)
 {
 	const struct ath_rest *rest = request->web->context;
@@ -31,7 +38,7 @@ struct ath_session *ath_request_session(struct ath_request *request)
 	if (session != NULL)
 		return session;
 	if (ath_session_open(&session, rest->engine, &options) != ATH_OK)
-		return &exhausted;
+		return exhausted(request);
 	/* what failed already must not be stored */
 	if (request->failure != NULL)
 		ath_session_fail(session, ATH_EINVAL, "the request has failed");
@@ -69,8 +76,10 @@ void *ath_bind(struct ath_request *request, const struct ath_model *model)
 {
 	void *object = ath_arena_zalloc(request->arena, 1, model->size);
 
-	if (object == NULL)
-		return NULL;
+	if (object == NULL) { /* the handler may look into it all the same */
+		fail(request, NULL);
+		return ath_arena_beyond(request->arena, model->size);
+	}
 	read_body(request, model, ATH_BIND_NEW, object);
 	return object;
 }

@@ -176,7 +176,7 @@ static void check_output(const struct ath_output *output)
 {
 	const char *head = output->head + ATH_HEAD_ROOM;
 
-	must(output->head_length > 16 && memcmp(head, "Status: ", 8) == 0);
+	must(output->head_length > 12 && memcmp(head, "Status: ", 8) == 0);
 	must(memcmp(head + output->head_length - 4, "\r\n\r\n", 4) == 0);
 	must(memmem(head, output->head_length - 4, "\r\n\r\n", 4) == NULL);
 	must(output->body_length == 0 || ath_utf8_valid(output->body, output->body_length));

@@ -145,8 +145,9 @@ static void begins(const char *answer, const char *start)
 
 static void a_request_is_answered(void **state)
 {
-	static const char expected[] = "Status: 200\r\nContent-Type: text/plain; charset=utf-8\r\n"
-				       "Content-Length: 3\r\n\r\nyou";
+	static const char expected[] =
+		"Status: 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+		"Content-Length: 3\r\n\r\nyou";
 
 	(void)state;
 	assert_string_equal(
@@ -160,9 +161,9 @@ static void path_info_goes_before_the_uri(void **state)
 	(void)state;
 	begins(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET",
 				     "REQUEST_URI=/cgi-bin/users/hello", "PATH_INFO=/hello")),
-	       "Status: 200\r\n");
+	       "Status: 200 OK\r\n");
 	begins(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "PATH_INFO=/hell%6f")),
-	       "Status: 404\r\n"); /* it is decoded already */
+	       "Status: 404 Not Found\r\n"); /* it is decoded already */
 }
 
 static void a_handler_may_wait(void **state)
@@ -209,7 +210,7 @@ static void a_body_that_ends_early_is_refused(void **state)
 
 		begins(serve_from(in, ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
 						  "CONTENT_LENGTH=4")),
-		       "Status: 400\r\n");
+		       "Status: 400 Bad Request\r\n");
 	}
 	assert_int_equal(calls, 0);
 }
@@ -224,7 +225,7 @@ static void a_length_that_is_none_is_refused(void **state)
 	for (size_t i = 0; i < ATH_COUNT(lengths); i++)
 		begins(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
 						 lengths[i])),
-		       "Status: 400\r\n");
+		       "Status: 400 Bad Request\r\n");
 	assert_int_equal(calls, 0);
 }
 
@@ -238,14 +239,14 @@ static void a_body_past_its_ceiling_is_refused(void **state)
 	in = pipe_of(body, BODY, NULL);
 	begins(serve_from(in, ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
 					  "CONTENT_LENGTH=6000")),
-	       "Status: 200\r\n");
+	       "Status: 200 OK\r\n");
 	in = pipe_of(body, BODY + 1, NULL);
 	begins(serve_from(in, ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
 					  "CONTENT_LENGTH=6001")),
-	       "Status: 413\r\n");
+	       "Status: 413 Content Too Large\r\n");
 	begins(serve("x", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
 				      "CONTENT_LENGTH=9223372036854775807")),
-	       "Status: 400\r\n");
+	       "Status: 400 Bad Request\r\n");
 	assert_int_equal(calls, 1);
 }
 
@@ -256,8 +257,8 @@ static void an_environment_past_its_ceiling_is_refused(void **state)
 	(void)state;
 	memset(variable + 7, 'x', sizeof variable - 8);
 	begins(serve("", ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/hello", variable)),
-	       "Status: 431\r\n");
-	begins(serve("", ENVIRONMENT("X")), "Status: 400\r\n");
+	       "Status: 431 Request Header Fields Too Large\r\n");
+	begins(serve("", ENVIRONMENT("X")), "Status: 400 Bad Request\r\n");
 	assert_int_equal(calls, 0);
 }
 
@@ -336,7 +337,7 @@ static void *read_to_the_end(void *arg)
 
 static void a_large_answer_is_written_whole(void **state)
 {
-	static const char head[] = "Status: 200\r\nContent-Type: text/plain\r\n"
+	static const char head[] = "Status: 200 OK\r\nContent-Type: text/plain\r\n"
 				   "Content-Length: 1048576\r\n\r\n";
 	struct ath_error error = { 0 };
 	int out[2], in = pipe_of("", 0, NULL);

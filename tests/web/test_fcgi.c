@@ -21,7 +21,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "tests/web/fcgi_client.h"
+#include "fcgi_client.h"
 #include "web/internal.h"
 
 enum { BIG = 1024 * 1024, IDLE_PEERS = 200 };

@@ -21,8 +21,8 @@
 
 #include <cmocka.h>
 
-#include "tests/base/random.h"
-#include "tests/web/fcgi_client.h"
+#include "../base/random.h"
+#include "fcgi_client.h"
 #include "web/fcgi_records.h"
 
 enum { PARAMS = 20, BODY = 10, RANDOM_CUTS = 200 };

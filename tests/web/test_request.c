@@ -14,7 +14,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
-#include "tests/web/fcgi_client.h"
+#include "fcgi_client.h"
 #include "web/internal.h"
 
 enum { PARAMS = 24 * 1024, BODY = 4096, ARENA = 512 * 1024 };
@@ -625,10 +625,10 @@ static void fill(struct ath_request *request, const struct row *row)
 		ath_buffer_string(&request->raw_body, row->body);
 }
 
+/* Behind the first line, which is looked at by itself. */
 static void put_expected(struct ath_buffer *out, const struct row *row)
 {
 	bytes_init(out);
-	ath_buffer_printf(out, "Status: %d\r\n", row->status);
 	if (row->type != NULL)
 		ath_buffer_printf(out, "Content-Type: %s\r\n", row->type);
 	if (row->status != 204 && row->status != 304)
@@ -638,18 +638,33 @@ static void put_expected(struct ath_buffer *out, const struct row *row)
 		ath_buffer_string(out, row->answer);
 }
 
+/* "Status: 404 Not Found": returns what follows the line. */
+static const char *read_status(const char *got, int *status, char reason[64])
+{
+	int length = 0;
+
+	assert_int_equal(sscanf(got, "Status: %3d %63[A-Za-z -]%n", status, reason, &length), 2);
+	assert_memory_equal(got + length, "\r\n", 2);
+	return got + length + 2;
+}
+
 static void compare(const struct row *row, const char *got)
 {
 	struct ath_buffer expected;
+	char reason[64];
+	const char *rest;
+	int status;
 
+	rest = read_status(got, &status, reason);
 	if (row->answer == NULL) { /* a body that is no JSON: why is the reader's to say */
-		assert_memory_equal(got, "Status: 400\r\n", 13);
-		assert_non_null(strstr(got, "the body is no JSON: at byte "));
+		assert_int_equal(status, 400);
+		assert_non_null(strstr(rest, "the body is no JSON: at byte "));
 		return;
 	}
 	put_expected(&expected, row);
-	if (strcmp(got, ath_buffer_c_string(&expected)) != 0)
-		fail_msg("%s %s:\n%s\nexpected:\n%s", row->method, row->uri, got, expected.data);
+	if (status != row->status || strcmp(rest, ath_buffer_c_string(&expected)) != 0)
+		fail_msg("%s %s:\n%s\nexpected: %d\n%s", row->method, row->uri, got, row->status,
+			 expected.data);
 	ath_buffer_free(&expected);
 }
 
@@ -675,6 +690,36 @@ static void every_row_gives_its_answer(void **state)
 		ath_request_reset(kept);
 	}
 	ath_request_free(kept);
+}
+
+/* The status line that nginx sends is the one that is given here. */
+static void every_status_has_its_reason(void **state)
+{
+	static const struct {
+		const char *uri, *start;
+	} statuses[] = {
+		{ "/problem/400", "Status: 400 Bad Request\r\n" },
+		{ "/problem/404", "Status: 404 Not Found\r\n" },
+		{ "/problem/409", "Status: 409 Conflict\r\n" },
+		{ "/problem/422", "Status: 422 Unprocessable Content\r\n" },
+		{ "/problem/503", "Status: 503 Service Unavailable\r\n" },
+		{ "/problem/418", "Status: 418 Other\r\n" },
+		{ "/empty/204", "Status: 204 No Content\r\n" },
+		{ "/text/200", "Status: 200 OK\r\n" },
+		{ "/nothing", "Status: 500 Internal Server Error\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(statuses); i++) {
+		struct ath_buffer params;
+		char *got;
+
+		bytes_init(&params);
+		put_usual_pairs(&params, "GET", statuses[i].uri);
+		got = handle_pairs(&params);
+		assert_int_equal(strncmp(got, statuses[i].start, strlen(statuses[i].start)), 0);
+		free(got);
+	}
 }
 
 /* ---- sizes -------------------------------------------------------------------------------------
@@ -930,7 +975,7 @@ static char *handle_in(size_t ceiling)
  */
 static void a_handler_never_sees_half_a_request(void **state)
 {
-	static const char whole[] = "Status: 200\r\nContent-Type: " TEXT "\r\n"
+	static const char whole[] = "Status: 200 OK\r\nContent-Type: " TEXT "\r\n"
 				    "Content-Length: 4\r\n\r\nname";
 	size_t answered = 0, ceiling = 16;
 
@@ -954,6 +999,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_gives_its_answer),
+		cmocka_unit_test(every_status_has_its_reason),
 		cmocka_unit_test(at_most_1000_arguments),
 		cmocka_unit_test(at_most_8192_bytes_of_uri),
 		cmocka_unit_test(at_most_so_many_bytes_of_parameters),

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/base/random.h"
+#include "../base/random.h"
 #include "web/internal.h"
 
 /* From an allocation of exactly the text's size into another: no byte more is touched. */

@@ -1,0 +1,150 @@
+#!/bin/bash
+# A private PostgreSQL in a directory, reached by a unix socket only. Nothing of the machine's
+# own services is touched, and clusters in different directories know nothing of each other.
+#
+#   cluster.sh start  DIR [-c NAME=VALUE]...  make it if it is new, start it, wait for it
+#   cluster.sh stop   DIR                     disconnect everybody and shut down cleanly
+#   cluster.sh kill   DIR                     end it at once, as in a crash
+#   cluster.sh remove DIR                     end it and delete it
+#   cluster.sh url    DIR [DATABASE]          its URL; the database is postgres unless given
+#   cluster.sh status DIR                     exit 1 unless it accepts connections
+#
+# What is so already is no error. The superuser is postgres, without a password. Started by root
+# the server runs as the user postgres, and root and DIR's group may connect; otherwise it runs
+# as the caller, who alone may. DIR holds data/, socket/ and postgres.log, or a link, place, to
+# where these are: a directory of /tmp when DIR's own path does not do.
+set -euo pipefail
+umask 022
+
+die() {
+	printf 'cluster: %s\n' "$*" >&2
+	exit 1
+}
+within() { # SECONDS COMMAND...: true as soon as COMMAND is, false when the time is over
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS <= end)) || return 1
+		sleep 0.02
+	done
+}
+as_owner() { # COMMAND...: the server refuses root, and minds a directory it may not enter
+	[ "$EUID" != 0 ] || set -- setpriv --reuid postgres --regid postgres --init-groups "$@"
+	(cd / && exec "$@" 9>&-)
+}
+fits() { # a socket's path has 107 bytes, a URL minds odd characters, and the server must get in
+	local LC_ALL=C
+	[ ${#1} -le 86 ] && [[ $1 =~ ^[A-Za-z0-9/._-]+$ ]] && as_owner test -x "$1"
+}
+find_place() {
+	dir=$(realpath -m -- "$dir") place=$dir
+	[ ! -L "$dir/place" ] || place=$(realpath -m -- "$dir/place")
+}
+make_place() {
+	mkdir -p -- "$dir"
+	[ -O "$dir" ] || die "$dir belongs to somebody else"
+	find_place
+	exec 9<"$dir"
+	flock -w 120 9 || die "somebody else has been starting $dir for two minutes"
+	[ "$EUID" != 0 ] || chmod a+x -- "$dir"
+	[ -d "$place" ] && [ -O "$place" ] && fits "$place" && return
+	place=$(mktemp -d /tmp/cluster.XXXXXX)
+	[ "$EUID" != 0 ] || chmod a+x "$place"
+	ln -sfn "$place" "$dir/place"
+}
+find_programs() {
+	bin=$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -n 1 || true)
+	[ -x "$bin/initdb" ] || bin=$(dirname "$(command -v initdb || true)") # not Debian
+	[ -x "$bin/initdb" ] || die "PostgreSQL's server programs are not installed"
+	[ "$EUID" != 0 ] || id postgres >/dev/null 2>&1 || die "as root this needs a user postgres"
+	unset "${!PG@}" # PGPORT, PGHOST ... would lead elsewhere
+}
+
+# The number in the pid file may have become another process's.
+pid_of_server() {
+	local pid
+	{ read -r pid <"$place/data/postmaster.pid"; } 2>/dev/null || return 1
+	[[ $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) == *" -D $place/data "* ]] || return 1
+	echo "$pid"
+}
+gone() { ! pid_of_server >/dev/null; }
+end() { # SIGNAL SECONDS
+	local pid
+	pid=$(pid_of_server) || return 0
+	kill -s "$1" "$pid" 2>/dev/null || true
+	within "$2" gone
+}
+accepts() { "$bin/pg_isready" -q -h "$place/socket" -U postgres -d postgres; }
+
+# After a crash another program may have got the server's number, and PostgreSQL then refuses to
+# start. Only what is certainly no PostgreSQL is overruled.
+forget_dead_server() {
+	local pid comm=''
+	{ read -r pid <"$place/data/postmaster.pid"; } 2>/dev/null || return 0
+	{ read -r comm <"/proc/$pid/comm"; } 2>/dev/null || true
+	[ "$comm" = postgres ] || rm -f "$place"/data/postmaster.pid "$place"/socket/.s.PGSQL.5432*
+}
+start() {
+	local owner=() mode=0700 options='' option
+	make_place
+	if gone; then
+		[ "$EUID" != 0 ] || { owner=(-o postgres -g postgres) && mode=0750; }
+		if [ ! -d "$place/data" ]; then
+			rm -rf "$place/data.new"
+			install -d -m 0700 "${owner[@]}" "$place/data.new"
+			as_owner timeout 120 "$bin/initdb" -D "$place/data.new" -U postgres -A trust \
+				-E UTF8 --locale=C.UTF-8 --no-sync >"$place/initdb.log" 2>&1 ||
+				die "initdb failed: $(tail -n 1 "$place/initdb.log")"
+			mv "$place/data.new" "$place/data" # whole or not at all
+		fi
+		forget_dead_server
+		# whoever can enter this directory is let in
+		[ "$EUID" != 0 ] || owner=(-o postgres -g "$(stat -c %g "$dir")")
+		install -d -m "$mode" "${owner[@]}" "$place/socket"
+		touch "$place/postgres.log"
+		[ "$EUID" != 0 ] || chown postgres: "$place/postgres.log"
+		for option in listen_addresses= unix_socket_directories="$place/socket" "$@"; do
+			options+=" -c ${option@Q}"
+		done
+		as_owner "$bin/pg_ctl" start -w -t 60 -D "$place/data" -l "$place/postgres.log" \
+			-o "$options" >/dev/null 2>&1 ||
+			die "PostgreSQL did not start: $(tail -n 1 "$place/postgres.log") ($place/postgres.log)"
+	fi
+	within 60 accepts || die "PostgreSQL does not answer: $place/postgres.log"
+}
+end_at_once() { end QUIT 10 || end KILL 5 || die "PostgreSQL in $place does not end"; }
+
+if [ -z "${2-}" ]; then
+	sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+fi
+verb=$1 dir=$2
+shift 2
+[[ $dir == /* ]] || dir=$PWD/$dir
+find_programs
+find_place
+case $verb in
+start)
+	settings=()
+	while [ $# != 0 ]; do
+		[[ $1 == -c && ${2-} == *=* ]] || die "start takes -c NAME=VALUE, not '$1'"
+		settings+=("$2")
+		shift 2
+	done
+	start "${settings[@]}"
+	;;
+stop) end INT 30 || end_at_once ;;
+kill) end_at_once ;;
+remove)
+	[ -f "$place/data/PG_VERSION" ] || exit 0
+	end_at_once
+	rm -rf "$place"/{data,socket,postgres.log,initdb.log} "$dir/place"
+	rmdir -- "$place" "$dir" 2>/dev/null || true # whatever else is there stays
+	;;
+url)
+	[ -d "$place/data" ] || die "$dir holds no cluster"
+	echo "postgresql:///${1:-postgres}?host=$place/socket&user=postgres"
+	;;
+status) accepts || exit 1 ;;
+*) die "no such command: $verb" ;;
+esac

@@ -76,13 +76,15 @@ end() { # SIGNAL SECONDS
 }
 accepts() { "$bin/pg_isready" -q -h "$place/socket" -U postgres -d postgres; }
 
-# After a crash another program may have got the server's number, and PostgreSQL then refuses to
-# start. Only what is certainly no PostgreSQL is overruled.
+# After a crash the pid file stays, and PostgreSQL refuses to start while any process, a zombie too,
+# has that number. Whether a server still lives is known by its shared memory being attached.
+detached() {
+	awk 'NR == FNR { if (FNR == 7) id = $2; next } $2 == id && $7 > 0 { exit 1 }' \
+		"$place/data/postmaster.pid" /proc/sysvipc/shm 2>/dev/null
+}
 forget_dead_server() {
-	local pid comm=''
-	{ read -r pid <"$place/data/postmaster.pid"; } 2>/dev/null || return 0
-	{ read -r comm <"/proc/$pid/comm"; } 2>/dev/null || true
-	[ "$comm" = postgres ] || rm -f "$place"/data/postmaster.pid "$place"/socket/.s.PGSQL.5432*
+	[ -f "$place/data/postmaster.pid" ] || return 0
+	! within 10 detached || rm -f "$place"/data/postmaster.pid "$place"/socket/.s.PGSQL.*
 }
 start() {
 	local owner=() mode=0700 options='' option

@@ -275,6 +275,9 @@ static bool flush_session(struct ath_session *session, bool commit)
 			       .in_transaction = session->connection != NULL };
 	bool good;
 
+	/* what did not fit into the memory may be missing from what is to be stored */
+	if (ath_arena_failed(session->arena))
+		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
 	if (!ath_session_ok(session) || !collect(&flush))
 		return false;
 	if (flush.count == 0 && !(commit && flush.in_transaction))

@@ -4,6 +4,12 @@
  */
 #include "rest/internal.h"
 
+/* A request that failed stores nothing, whatever its handler still does. */
+static void poison(struct ath_request *request)
+{
+	ath_session_fail(request->session, ATH_EINVAL, "the request has failed");
+}
+
 static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
 {
 	struct ath_session *session = request->session;
@@ -39,20 +45,12 @@ struct ath_session *ath_request_session(struct ath_request *request)
 		return session;
 	if (ath_session_open(&session, rest->engine, &options) != ATH_OK)
 		return exhausted(request);
-	/* what failed already must not be stored */
-	if (request->failure != NULL)
-		ath_session_fail(session, ATH_EINVAL, "the request has failed");
 	request->session = session;
 	request->finish = finish;
+	request->failed = poison;
+	if (request->failure != NULL || ath_arena_failed(request->arena))
+		poison(request);
 	return session;
-}
-
-/* A request that failed stores nothing, whatever its handler still does. */
-static void fail(struct ath_request *request, struct ath_response *problem)
-{
-	ath_request_fail(request, problem);
-	if (request->session != NULL)
-		ath_session_fail(request->session, ATH_EINVAL, "the request has failed");
 }
 
 static void read_body(struct ath_request *request, const struct ath_model *model,
@@ -62,14 +60,15 @@ static void read_body(struct ath_request *request, const struct ath_model *model
 	const struct ath_violation *violations;
 
 	if (document == NULL) {
-		fail(request, request->failure);
+		ath_request_fail(request, NULL); /* unless it said why */
 		return;
 	}
 	violations = ath_json_to_row(request->arena, document, model, mode, object);
 	if (violations != NULL)
-		fail(request, ath_problem_full(request, 422, NULL,
-					       "the body breaks the rules: see errors", violations,
-					       0));
+		ath_request_fail(request,
+				 ath_problem_full(request, 422, NULL,
+						  "the body breaks the rules: see errors",
+						  violations, 0));
 }
 
 void *ath_bind(struct ath_request *request, const struct ath_model *model)
@@ -77,7 +76,7 @@ void *ath_bind(struct ath_request *request, const struct ath_model *model)
 	void *object = ath_arena_zalloc(request->arena, 1, model->size);
 
 	if (object == NULL) { /* the handler may look into it all the same */
-		fail(request, NULL);
+		ath_request_fail(request, NULL);
 		return ath_arena_beyond(request->arena, model->size);
 	}
 	read_body(request, model, ATH_BIND_NEW, object);
@@ -96,6 +95,4 @@ void ath_paginate(struct ath_query *query, struct ath_request *request)
 
 	ath_limit(query, ath_arg_int(request, "limit", USUAL, 1, MOST));
 	ath_offset(query, ath_arg_int(request, "offset", 0, 0, INT64_MAX));
-	if (request->failure != NULL)
-		fail(request, request->failure);
 }

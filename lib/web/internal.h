@@ -90,6 +90,7 @@ struct ath_request {
 	/* for the room above */
 	void *session;
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
+	void (*failed)(struct ath_request *request); /* a request that failed stores nothing */
 	size_t statements, rows; /* for the log */
 	struct ath_request *next_free;
 	char last_words[128]; /* the head of an answer for which the arena has no room */
@@ -117,7 +118,7 @@ void ath_request_free(struct ath_request *request);
 void ath_request_reset(struct ath_request *request);
 /* Routes, runs the handler, and has the answer ready to send. Runs in the request's fiber. */
 void ath_web_handle(struct ath_request *request, struct ath_output *output);
-/* Answers the request with this problem, unless it has failed already. */
+/* Answers the request with this problem, unless it has failed already. NULL: no memory. */
 void ath_request_fail(struct ath_request *request, struct ath_response *problem);
 /*
  * Takes raw_params (FastCGI's name-value pairs) apart: what the fronts hand over. Fails the

@@ -40,6 +40,8 @@ void ath_request_fail(struct ath_request *request, struct ath_response *problem)
 {
 	if (request->failure == NULL)
 		request->failure = problem;
+	if (request->failed != NULL)
+		request->failed(request);
 }
 
 /* ---- pairs -------------------------------------------------------------------------------- */

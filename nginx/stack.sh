@@ -1,22 +1,20 @@
 #!/bin/bash
-# The whole stack, private to one directory: PostgreSQL on a unix socket, the worker under
+# The whole stack, private to one directory: PostgreSQL (sql/cluster.sh), the worker under
 # spawn-fcgi, nginx before it. Nothing of the machine's own services is touched.
 #
-#   stack.sh start  [DIR] [options]   start what does not run yet, wait until it answers
-#   stack.sh run    [DIR] [options]   the same, then wait for Ctrl-C and stop it
+#   stack.sh start  [DIR] [--port N]  start what does not run yet, wait until it answers
+#   stack.sh run    [DIR] [--port N]  the same, then wait for Ctrl-C and stop it
 #   stack.sh stop   [DIR]
 #   stack.sh status [DIR]             exit 1 unless all of it runs
 #   stack.sh remove [DIR]             stop, and delete DIR with its database
 #   stack.sh packages [test]          install the Debian packages that are missing
 #
-#   DIR             build/run unless given; DIR/port holds the port, DIR/database the URL
-#   --port N        $PORT or 8080 unless given; 0 takes a free one
-#   --worker CMD    $WORKER_PROGRAM or build/users unless given; started in the top folder
-#   --conf FILE     nginx/development.conf.in unless given
-#   --no-database   no PostgreSQL and no migrations. With $DATABASE_URL set there is no private
-#                   PostgreSQL either: that database is migrated and used, but not seeded.
+#   DIR      build/run unless given; DIR/port holds the port, DIR/database the URL
+#   --port   $PORT or 8080 unless given; 0 takes a free one
 #
-# Started by root, PostgreSQL runs as postgres, nginx and the worker as www-data.
+# $WORKER_PROGRAM is the worker, build/users unless given. With $DATABASE_URL there is no private
+# PostgreSQL: that database is migrated and used, but not seeded. Started by root, PostgreSQL
+# runs as postgres, nginx and the worker as www-data.
 set -euo pipefail
 umask 022
 PATH=$PATH:/usr/sbin:/sbin
@@ -37,7 +35,8 @@ within() { # SECONDS COMMAND...: true as soon as COMMAND is, false when the time
 as() { # USER COMMAND...: COMMAND as USER if we are root, else as ourselves
 	local user=$1
 	shift
-	[ "$EUID" != 0 ] || set -- setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"
+	[ "$EUID" != 0 ] ||
+		set -- setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"
 	"$@"
 }
 
@@ -49,7 +48,8 @@ fits() { # a socket's path has 107 bytes, nginx and URLs mind odd characters, ww
 }
 share() { # let nginx and a worker write to DIR although they are not root
 	[ -O "$dir" ] || die "$dir belongs to somebody else"
-	[ -f "$dir/database" ] || [ -z "$(ls -A "$dir")" ] || die "$dir holds other files: take a new directory"
+	[ -f "$dir/database" ] || [ -z "$(ls -A "$dir")" ] ||
+		die "$dir holds other files: take a new directory"
 	[ "$EUID" != 0 ] || { chgrp "$web_group" "$dir" && chmod 0775 "$dir"; }
 }
 make_directory() {
@@ -57,29 +57,30 @@ make_directory() {
 	mkdir -p "$given"
 	dir=$(realpath "$given")
 	share
-	fits "$dir" && return
-	rmdir "$given" 2>/dev/null || die "$given cannot be used: its path is too long, odd or closed"
+	fits "$dir" && touch "$dir/database" && return
+	rmdir "$given" 2>/dev/null || die "$given cannot be used: its path is long, odd or closed"
 	dir=$(mktemp -d /tmp/athanor.XXXXXX)
 	ln -s "$dir" "$given"
 	share
-	say "$given is in $dir: its own path is too long, odd or closed"
+	touch "$dir/database"
+	say "$given is in $dir: its own path is long, odd or closed"
 }
 
 # ---- processes -----------------------------------------------------------------------
 
-# The process of NAME's pid file, if it lives and is the one started here: the number may have
-# become another's. The worker is known by its log, the others by their command line.
+# The process of NAME's pid file, if it is still the one started here: the number may have become
+# another's. nginx is known by its command line, the worker by when it began. (Both can be read
+# without privileges; in a container root may not read more than that of another user's process.)
+began() { # PID: in clock ticks since the machine started
+	{ sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20; } 2>/dev/null
+}
 pid_of() {
-	local pid file=$dir/$1.pid
-	[ "$1" != postgres ] || file=$dir/data/postmaster.pid
-	pid=$(head -n 1 "$file" 2>/dev/null) && [ -n "$pid" ] || return 1
-	case $1:$(readlink "/proc/$pid/fd/2"):$({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) in
-	worker:"$dir/worker.log"*) ;;
-	nginx:*" -c $dir/nginx.conf"*) ;;
-	postgres:*" -D $dir/data"*) ;;
-	*) return 1 ;;
-	esac
-	echo "$pid"
+	local pid
+	pid=$(cat "$dir/$1.pid" 2>/dev/null) && [ -n "$pid" ] || return 1
+	case $1 in
+	worker) [ "$(began "$pid")" = "$(cat "$dir/worker.began" 2>/dev/null || echo never)" ] ;;
+	nginx) grep -qsF -- "-c $dir/nginx.conf" "/proc/$pid/cmdline" ;;
+	esac && echo "$pid"
 }
 runs() { pid_of "$1" >/dev/null; }
 gone() { ! runs "$1"; }
@@ -89,88 +90,64 @@ end() { # NAME SIGNAL SECONDS
 	kill -s "$2" "$pid" 2>/dev/null || true
 	within "$3" gone "$1"
 }
-needed() { # what belongs to the stack in this directory
-	[[ $(cat "$dir/database" 2>/dev/null) != postgresql:* ]] || echo postgres
-	echo worker
-	echo nginx
-}
-all_run() {
-	local name
-	for name in $(needed); do runs "$name" || return 1; done
-}
+# ---- the database --------------------------------------------------------------------
 
-# ---- PostgreSQL ----------------------------------------------------------------------
-
-pg() { # PROGRAM ARGUMENT...: PostgreSQL refuses root, and minds a directory it may not enter
-	(cd / && as postgres "$pg_bin/$1" "${@:2}")
-}
-start_postgres() {
-	local owner=() mode=0700 psql=("$pg_bin/psql" -X -q -A -t -v ON_ERROR_STOP=1)
-	[ -x "$pg_bin/initdb" ] || die "PostgreSQL is not installed: nginx/stack.sh packages"
-	[ "$EUID" != 0 ] || { owner=(-o postgres -g "$web_group") && mode=0750; }
-	if ! runs postgres; then
-		if [ ! -d "$dir/data" ]; then
-			say "making the database in $dir/data"
-			rm -rf "$dir/data.new"
-			install -d -m 0700 "${owner[@]}" "$dir/data.new"
-			pg initdb -D "$dir/data.new" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
-				>"$dir/initdb.log" 2>&1 || die "initdb failed: $(tail -n 1 "$dir/initdb.log")"
-			mv "$dir/data.new" "$dir/data" # whole or not at all
-		fi
-		# whoever can enter this directory is let in without a password
-		install -d -m "$mode" "${owner[@]}" "$dir/pg"
-		touch "$dir/postgres.log"
-		[ "$EUID" != 0 ] || chown postgres "$dir/postgres.log"
-		started+=(postgres)
-		pg pg_ctl start -w -t 60 -D "$dir/data" -l "$dir/postgres.log" \
-			-o "-k $dir/pg -c listen_addresses='' -c max_connections=100 -c fsync=on" >/dev/null ||
-			die "PostgreSQL did not start: $(tail -n 1 "$dir/postgres.log")"
+start_database() {
+	local psql=(psql -X -q -A -t -v ON_ERROR_STOP=1)
+	if [ -n "${DATABASE_URL-}" ]; then
+		echo "from the environment" >"$dir/database" # it may hold a password
+		migrate
+		return
 	fi
-	if [ -z "$("${psql[@]}" -c "select 1 from pg_database where datname = 'users'" \
-		"${DATABASE_URL/users/postgres}")" ]; then
-		"${psql[@]}" -c 'create database users' "${DATABASE_URL/users/postgres}"
-	fi
+	sql/cluster.sh status "$dir" || started+=(database)
+	sql/cluster.sh start "$dir"
+	unset "${!PG@}" # PGPORT, PGHOST ... would lead elsewhere
+	DATABASE_URL=$(sql/cluster.sh url "$dir" users)
+	export DATABASE_URL
+	echo "$DATABASE_URL" >"$dir/database"
+	"${psql[@]}" -c 'select' "$DATABASE_URL" >/dev/null 2>&1 ||
+		"${psql[@]}" -c 'create database users' "$(sql/cluster.sh url "$dir")"
 	migrate
 	if [ "$("${psql[@]}" -c 'select not exists (select from users)' "$DATABASE_URL")" = t ]; then
 		"${psql[@]}" -1 -f sql/seed.sql "$DATABASE_URL"
 	fi
 }
-stop_postgres() {
-	end postgres INT 30 || end postgres QUIT 5 # "fast", then "immediate"
-}
+stop_database() { sql/cluster.sh stop "$dir"; }
 migrate() {
-	[ -x "$program" ] || die "$program is not built: make"
-	"$program" migrate >"$dir/migrate.log" || die "$program migrate failed"
+	[ -x "$worker" ] || die "$worker is not built: make"
+	"$worker" migrate >"$dir/migrate.log" || die "$worker migrate failed"
 }
 
 # ---- the worker ----------------------------------------------------------------------
 
 start_worker() {
-	local options=(-s "$dir/app.sock" -M 0660 -b 1024 -P "$dir/worker.pid") file=${worker%% *} wanted
+	local options=(-s "$dir/app.sock" -M 0660 -b 1024 -P "$dir/worker.pid") wanted
 	wanted=$(printf '%s\n' "$worker" "${DATABASE_URL-}" | sha256sum)
 	if runs worker; then
-		if [ "$(cat "$dir/worker.sum")" = "$wanted" ] && [ ! "$file" -nt "$dir/worker.pid" ]; then
-			return
-		fi
+		[ "$(cat "$dir/worker.sum")" != "$wanted" ] || [ "$worker" -nt "$dir/worker.pid" ] ||
+			return 0
 		say "the worker that runs is another or an older one: it is replaced"
 		stop_worker
 	fi
 	touch "$dir/worker.log"
 	if [ "$EUID" = 0 ]; then
 		options+=(-G "$web_group") # nginx can connect, whoever the worker is
-		if as "$web_user" test -x "$file" || [[ $file != */* ]]; then
+		if as "$web_user" test -x "$worker"; then
 			options+=(-u "$web_user" -g "$web_group")
 			chown "$web_user" "$dir/worker.log"
 		else
-			say "$web_user cannot execute $file: the worker runs as root"
+			say "$web_user cannot execute $worker: the worker runs as root"
 		fi
 	fi
 	echo "$wanted" >"$dir/worker.sum"
-	rm -f "$dir/worker.pid"
+	rm -f "$dir/worker.pid" "$dir/worker.began"
 	started+=(worker)
 	# spawn-fcgi sends what a worker says to /dev/null
-	spawn-fcgi "${options[@]}" -- /bin/sh -c "exec $worker 2>>'$dir/worker.log'" >/dev/null ||
+	# shellcheck disable=SC2016
+	spawn-fcgi "${options[@]}" -- \
+		/bin/sh -c 'exec "$0" 2>>"$1"' "$worker" "$dir/worker.log" >/dev/null ||
 		worker_ended
+	began "$(cat "$dir/worker.pid")" >"$dir/worker.began" || worker_ended
 }
 stop_worker() {
 	end worker TERM 20 || { say "the worker did not end in 20 s: killed" && end worker KILL 5; }
@@ -193,7 +170,8 @@ start_nginx() {
 		until port=$((20000 + RANDOM % 10000)) && ! taken "$port"; do :; done
 	fi
 	cp nginx/fastcgi_athanor.conf "$dir"
-	sed "s|@DIR@|$dir|g; s|@PORT@|$port|g; s|@SOCKET@|$dir/app.sock|g" "$conf" >"$dir/nginx.conf"
+	sed "s|@DIR@|$dir|g; s|@PORT@|$port|g; s|@SOCKET@|$dir/app.sock|g" \
+		nginx/development.conf.in >"$dir/nginx.conf"
 	rm -f "$dir/nginx.pid"
 	started+=(nginx)
 	as "$web_user" nginx -p "$dir" -c "$dir/nginx.conf" -e "$dir/nginx-error.log" 2>/dev/null ||
@@ -209,12 +187,8 @@ stop_nginx() {
 
 answers() {
 	runs worker || worker_ended
-	status=$(curl --noproxy '*' -s -m 2 -o /dev/null -w '%{http_code}' "$url/users?limit=1") || return 1
-	case $status:$database in
-	502:* | 504:*) return 1 ;;
-	5*:none) ;; # a worker that misses its database is up all the same
-	5*) return 1 ;;
-	esac
+	status=$(curl --noproxy '*' -s -m 2 -o /dev/null -w '%{http_code}' "$url/users?limit=1") &&
+		[[ $status != 5* ]]
 }
 start() {
 	local asked=$port
@@ -224,23 +198,10 @@ start() {
 	if runs nginx; then
 		[ -z "$asked" ] || [ "$asked" = 0 ] || [ "$asked" = "$(cat "$dir/port")" ] ||
 			die "already running on port $(cat "$dir/port"), not $asked: stop it first"
-		! all_run || say "already running"
 	elif [ "$port" != 0 ] && taken "$port"; then
 		die "port $port is taken: choose another with PORT=... or --port"
 	fi
-	case $database in
-	private)
-		unset "${!PG@}" # PGPORT, PGHOST ... would lead elsewhere
-		export DATABASE_URL="postgresql:///users?host=$dir/pg&user=postgres"
-		echo "$DATABASE_URL" >"$dir/database"
-		start_postgres
-		;;
-	given)
-		echo "from the environment" >"$dir/database" # it may hold a password
-		migrate
-		;;
-	none) echo "none" >"$dir/database" ;;
-	esac
+	start_database
 	start_worker
 	start_nginx
 	url=http://127.0.0.1:$port
@@ -251,12 +212,12 @@ stop() {
 	[ -d "$dir" ] || return 0
 	stop_nginx
 	stop_worker
-	stop_postgres
+	stop_database
 }
 clean_up() { # a start that failed or a run that ended leaves nothing behind that it started
 	local code=$? name
 	trap '' INT TERM HUP
-	for name in nginx worker postgres; do
+	for name in nginx worker database; do
 		[[ " ${started[*]} " != *" $name "* ]] || "stop_$name" || true
 	done
 	exit "$code"
@@ -278,7 +239,11 @@ summary() {
 }
 status_of_all() {
 	local name pid code=0
-	for name in $(needed); do
+	if [[ $(cat "$dir/database" 2>/dev/null) == postgresql:* ]]; then
+		sql/cluster.sh status "$dir" || code=1
+		say "database: $( ((code)) && echo stopped || echo running)"
+	fi
+	for name in worker nginx; do
 		if pid=$(pid_of "$name"); then
 			say "$name: running, process $pid"
 		else
@@ -333,33 +298,17 @@ if [ "$verb" = packages ]; then
 	packages "$@"
 	exit
 fi
-dir=$top/build/run port=${PORT-} program=${WORKER_PROGRAM:-build/users} worker='' conf=''
-database=private started=() status=none url=''
-[ -z "${DATABASE_URL-}" ] || database=given
+dir=$top/build/run port=${PORT-} worker=$(realpath -m "${WORKER_PROGRAM:-$top/build/users}")
+started=() status=none
 if [ $# != 0 ] && [[ $1 != --* ]]; then
 	dir=$(realpath -sm "$1")
 	shift
 fi
-while [ $# != 0 ]; do
-	case $1 in
-	--no-database) database=none ;;
-	--port | --worker | --conf)
-		[ $# -ge 2 ] || die "$1 needs a value"
-		case $1 in
-		--port) port=$2 ;;
-		--worker) worker=$2 ;;
-		--conf) conf=$(realpath "$2") ;;
-		esac
-		shift
-		;;
-	*) die "unknown option $1" ;;
-	esac
-	shift
-done
+if [ $# != 0 ]; then
+	[[ $# == 2 && $1 == --port ]] || die "unknown: $*"
+	port=$2
+fi
 cd "$top"
-pg_bin=$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -n 1 || true)
-[ -n "$pg_bin" ] || pg_bin=$(dirname "$(command -v initdb || true)") # not Debian
-worker=${worker:-$program} conf=${conf:-nginx/development.conf.in}
 web_user=$(id -un) web_group=$(id -gn)
 if [ "$EUID" = 0 ]; then
 	web_user=www-data
@@ -379,21 +328,22 @@ start | run)
 		summary
 		exit
 	fi
-	started=(postgres worker nginx)
+	started=(database worker nginx)
 	trap 'exit 0' INT TERM HUP
 	summary
 	printf '\nCtrl-C ends it.\n'
-	while all_run; do # spawn-fcgi does not start a dead worker again
+	while runs worker && runs nginx; do # spawn-fcgi does not start a dead worker again
 		sleep 1 &
 		wait $! || true
 	done
-	for name in $(needed); do runs "$name" || die "$name ended: see the logs"; done
+	die "the worker or nginx ended: see the logs"
 	;;
 stop) stop ;;
 status) status_of_all ;;
 remove)
 	[ -f "$dir/database" ] || die "$dir was not made by this program"
 	stop
+	sql/cluster.sh remove "$dir"
 	rm -rf "$dir" "$given"
 	;;
 *)

@@ -11,7 +11,7 @@
 #
 # What is so already is no error. The superuser is postgres, without a password. Started by root
 # the server runs as the user postgres, and root and DIR's group may connect; otherwise it runs
-# as the caller, who alone may. DIR holds data/, socket/ and postgres.log, or a link, place, to
+# as the caller, who alone may. DIR holds data/, pg/ (the socket) and postgres.log, or a link, place, to
 # where these are: a directory of /tmp when DIR's own path does not do.
 set -euo pipefail
 umask 022
@@ -34,7 +34,7 @@ as_owner() { # COMMAND...: the server refuses root, and minds a directory it may
 }
 fits() { # a socket's path has 107 bytes, a URL minds odd characters, and the server must get in
 	local LC_ALL=C
-	[ ${#1} -le 86 ] && [[ $1 =~ ^[A-Za-z0-9/._-]+$ ]] && as_owner test -x "$1"
+	[ ${#1} -le 90 ] && [[ $1 =~ ^[A-Za-z0-9/._-]+$ ]] && as_owner test -x "$1"
 }
 find_place() {
 	dir=$(realpath -m -- "$dir") place=$dir
@@ -64,7 +64,7 @@ find_programs() {
 pid_of_server() {
 	local pid
 	{ read -r pid <"$place/data/postmaster.pid"; } 2>/dev/null || return 1
-	[[ $({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) == *" -D $place/data "* ]] || return 1
+	tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxsF -- "$place/data" || return 1
 	echo "$pid"
 }
 gone() { ! pid_of_server >/dev/null; }
@@ -74,7 +74,7 @@ end() { # SIGNAL SECONDS
 	kill -s "$1" "$pid" 2>/dev/null || true
 	within "$2" gone
 }
-accepts() { "$bin/pg_isready" -q -h "$place/socket" -U postgres -d postgres; }
+accepts() { "$bin/pg_isready" -q -h "$place/pg" -U postgres -d postgres; }
 
 # After a crash the pid file stays, and PostgreSQL refuses to start while any process, a zombie too,
 # has that number. Whether a server still lives is known by its shared memory being attached.
@@ -84,7 +84,7 @@ detached() {
 }
 forget_dead_server() {
 	[ -f "$place/data/postmaster.pid" ] || return 0
-	! within 10 detached || rm -f "$place"/data/postmaster.pid "$place"/socket/.s.PGSQL.*
+	! within 10 detached || rm -f "$place"/data/postmaster.pid "$place"/pg/.s.PGSQL.*
 }
 start() {
 	local owner=() mode=0700 options='' option
@@ -102,15 +102,15 @@ start() {
 		forget_dead_server
 		# whoever can enter this directory is let in
 		[ "$EUID" != 0 ] || owner=(-o postgres -g "$(stat -c %g "$dir")")
-		install -d -m "$mode" "${owner[@]}" "$place/socket"
+		install -d -m "$mode" "${owner[@]}" "$place/pg"
 		touch "$place/postgres.log"
 		[ "$EUID" != 0 ] || chown postgres: "$place/postgres.log"
-		for option in listen_addresses= unix_socket_directories="$place/socket" "$@"; do
+		for option in listen_addresses= unix_socket_directories="$place/pg" "$@"; do
 			options+=" -c ${option@Q}"
 		done
 		as_owner "$bin/pg_ctl" start -w -t 60 -D "$place/data" -l "$place/postgres.log" \
 			-o "$options" >/dev/null 2>&1 ||
-			die "PostgreSQL did not start: $(tail -n 1 "$place/postgres.log") ($place/postgres.log)"
+			die "PostgreSQL did not start: $(tail -n 1 "$place/postgres.log")"
 	fi
 	within 60 accepts || die "PostgreSQL does not answer: $place/postgres.log"
 }
@@ -122,11 +122,10 @@ if [ -z "${2-}" ]; then
 fi
 verb=$1 dir=$2
 shift 2
-[[ $dir == /* ]] || dir=$PWD/$dir
-find_programs
 find_place
 case $verb in
 start)
+	find_programs
 	settings=()
 	while [ $# != 0 ]; do
 		[[ $1 == -c && ${2-} == *=* ]] || die "start takes -c NAME=VALUE, not '$1'"
@@ -140,13 +139,16 @@ kill) end_at_once ;;
 remove)
 	[ -f "$place/data/PG_VERSION" ] || exit 0
 	end_at_once
-	rm -rf "$place"/{data,socket,postgres.log,initdb.log} "$dir/place"
+	rm -rf "$place"/{data,pg,postgres.log,initdb.log} "$dir/place"
 	rmdir -- "$place" "$dir" 2>/dev/null || true # whatever else is there stays
 	;;
 url)
 	[ -d "$place/data" ] || die "$dir holds no cluster"
-	echo "postgresql:///${1:-postgres}?host=$place/socket&user=postgres"
+	echo "postgresql:///${1:-postgres}?host=$place/pg&user=postgres"
 	;;
-status) accepts || exit 1 ;;
+status)
+	find_programs
+	accepts || exit 1
+	;;
 *) die "no such command: $verb" ;;
 esac

@@ -63,8 +63,10 @@ size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_TIMESTAMP
 	char *at = text;
 
 	if (moment.microseconds == INT64_MAX || moment.microseconds == INT64_MIN) {
-		strcpy(text, moment.microseconds > 0 ? "infinity" : "-infinity");
-		return strlen(text);
+		const char *infinity = moment.microseconds > 0 ? "infinity" : "-infinity";
+
+		memcpy(text, infinity, strlen(infinity) + 1);
+		return strlen(infinity);
 	}
 	seconds = floor_divide(moment.microseconds, second);
 	micros = moment.microseconds % second;

@@ -91,7 +91,7 @@ enum ath_status ath_url_read(const char *url, const struct ath_driver **driver,
 
 	*rest = NULL;
 	*driver = driver_of(scheme);
-	if (*driver == NULL)
+	if (colon == NULL || *driver == NULL)
 		return ath_error_set(error, ATH_EINVAL,
 				     "a database URL starts with postgresql://, not \"%.*s\"",
 				     colon == NULL ? 16 : (int)scheme.length, url);

@@ -54,6 +54,10 @@ bool ath_sql_insert_returns(const struct ath_member *column, const void *object)
 void ath_sql_update(struct ath_sql *sql, const struct ath_model *model, const void *object,
 		    const void *old);
 void ath_sql_delete(struct ath_sql *sql, const struct ath_model *model, const void *object);
+void ath_sql_create_table(struct ath_sql *sql, const struct ath_model *model);
+void ath_sql_create_index(struct ath_sql *sql, const struct ath_model *model,
+			  const struct ath_member *column);
+bool ath_sql_needs_index(const struct ath_member *member);
 /*
  * Around an UPDATE or DELETE that is committed in the same round trip: divides by the number
  * of rows it met, so that the server itself refuses the transaction when there is none.

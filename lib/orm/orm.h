@@ -202,6 +202,15 @@ ATH_API const struct ath_member *ath_constraint_member(const struct ath_model *c
 						       const char *constraint,
 						       const struct ath_model **model);
 
+/**
+ * Creates the tables and indexes of models that do not exist yet, with constraints named so
+ * that their violations name members. It runs in a transaction that the caller commits. It
+ * changes no table that is there: that is what migrations are for.
+ *
+ * @param models  ends in NULL
+ */
+ATH_API bool ath_create_all(struct ath_session *session, const struct ath_model *const *models);
+
 /* ---- migrations ----------------------------------------------------------------------------- */
 
 /**

@@ -156,8 +156,8 @@
  */
 #define ATH_HAS_MANY(T, member, Target, key)                                                       \
 	{                                                                                          \
-		.kind = ATH_MEMBER_HAS_MANY, .name = #member, .offset = offsetof(struct T, member), \
-		.size = sizeof(ATH_MEMBER_OF_(T, member)),                                         \
+		.kind = ATH_MEMBER_HAS_MANY, .name = #member,                                      \
+		.offset = offsetof(struct T, member), .size = sizeof(ATH_MEMBER_OF_(T, member)),   \
 		.target = _Generic(ATH_MEMBER_OF_(T, member).items,                                \
 			struct Target **: &Target##_model),                                        \
 		.key_offset = offsetof(struct Target, key)                                         \
@@ -197,11 +197,13 @@
 #define ATH_IS_NULL(T, member)                                                                     \
 	ATH_COMPARE_(T, member, ATH_OP_IS_NULL, ((struct ath_value){ .null = true }))
 
+/* ATH_COUNT does not fit: in the struct inside it clang takes a compound literal for static. */
 #define ATH_GROUP_(op_, ...)                                                                       \
 	((struct ath_condition){                                                                   \
 		.op = op_,                                                                         \
 		.kids = (const struct ath_condition[]){ __VA_ARGS__ },                             \
-		.kid_count = ATH_COUNT(((const struct ath_condition[]){ __VA_ARGS__ })) })
+		.kid_count = sizeof((const struct ath_condition[]){ __VA_ARGS__ }) /               \
+			     sizeof(struct ath_condition) })
 #define ATH_AND(...) ATH_GROUP_(ATH_OP_AND, __VA_ARGS__)
 #define ATH_OR(...) ATH_GROUP_(ATH_OP_OR, __VA_ARGS__)
 #define ATH_NOT(condition) ATH_GROUP_(ATH_OP_NOT, condition)
@@ -218,10 +220,11 @@
 /**
  * Fills a relation of all rows of a list with one SELECT: ath_load(db, user, list, posts).
  * For a single row: ath_load(db, user, ((struct user_list){ &user, 1 }), posts).
+ * (items is a list's first member: the offset is the relation's, and a column has none.)
  */
 #define ath_load(session, T, list, relation)                                                       \
 	ath_session_load(session, &T##_model, (void *const *)(struct T *const *){ (list).items },  \
-			 (list).count, offsetof(struct T, relation))
+			 (list).count, offsetof(struct T, relation.items))
 
 #endif /* __cplusplus */
 #endif

@@ -9,6 +9,9 @@
 
 #include "rest/internal.h"
 
+/* As many are told as somebody reads: a large body could name more than memory holds. */
+enum { MOST_VIOLATIONS = 100 };
+
 struct binding {
 	struct ath_arena *arena;
 	const struct ath_json_document *document;
@@ -16,9 +19,13 @@ struct binding {
 	enum ath_bind_mode mode;
 	void *object;
 	struct ath_violation *first, **tail;
+	size_t violation_count;
 };
 
-/* The name as it stands in a JSON Pointer: ~ and / are escaped (RFC 6901). */
+/*
+ * The name as it stands in a JSON Pointer: ~ and / are escaped (RFC 6901). U+0000, which a
+ * C string cannot hold, is shown as U+FFFD, so that the pointer leads to no other member.
+ */
 static const char *pointer_to(struct ath_arena *arena, struct ath_text name)
 {
 	struct ath_buffer pointer;
@@ -30,6 +37,8 @@ static const char *pointer_to(struct ath_arena *arena, struct ath_text name)
 			ath_buffer_append(&pointer, "~0", 2);
 		else if (name.data[i] == '/')
 			ath_buffer_append(&pointer, "~1", 2);
+		else if (name.data[i] == '\0')
+			ath_buffer_string(&pointer, "\xef\xbf\xbd");
 		else
 			ath_buffer_append(&pointer, &name.data[i], 1);
 	}
@@ -39,10 +48,14 @@ static const char *pointer_to(struct ath_arena *arena, struct ath_text name)
 static void __attribute__((format(printf, 3, 4)))
 refuse(struct binding *binding, struct ath_text name, const char *format, ...)
 {
-	struct ath_violation *violation = ath_new(binding->arena, struct ath_violation, 1);
+	struct ath_violation *violation;
 	char text[256];
 	va_list args;
 
+	if (binding->violation_count == MOST_VIOLATIONS)
+		return;
+	binding->violation_count++;
+	violation = ath_new(binding->arena, struct ath_violation, 1);
 	if (violation == NULL)
 		return;
 	va_start(args, format);

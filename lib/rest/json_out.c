@@ -60,40 +60,49 @@ struct any_list {
 	size_t count;
 };
 
-static void put_relation(struct ath_buffer *out, char before, const struct ath_member *relation,
+static bool put_relation(struct ath_buffer *out, char before, const struct ath_member *relation,
 			 const void *object)
 {
 	struct any_list list;
 
 	memcpy(&list, (const char *)object + relation->offset, sizeof list);
 	if (list.items == NULL)
-		return;
+		return false;
 	put_name(out, before, relation->name);
+	ath_buffer_append(out, "[", 1);
 	for (size_t i = 0; i < list.count; i++) {
-		ath_buffer_append(out, i == 0 ? "[" : ",", 1);
+		if (i > 0)
+			ath_buffer_append(out, ",", 1);
 		ath_row_to_json(out, relation->target, list.items[i]);
 	}
 	ath_buffer_append(out, "]", 1);
+	return true;
+}
+
+static void put_column(struct ath_buffer *out, char before, const struct ath_member *column,
+		       const void *object)
+{
+	struct ath_value value = ath_member_get(column, object);
+
+	put_name(out, before, column->name);
+	if (value.null)
+		ath_buffer_append(out, "null", 4);
+	else
+		put_value(out, &value);
 }
 
 void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object)
 {
-	char before = '{';
+	char before = '{'; /* the primary key at least follows it */
 
-	for (size_t i = 0; i < model->member_count; i++, before = ',') {
+	for (size_t i = 0; i < model->member_count; i++) {
 		const struct ath_member *member = &model->members[i];
-		struct ath_value value;
 
-		if (member->kind != ATH_MEMBER_COLUMN) {
-			put_relation(out, before, member, object);
+		if (member->kind == ATH_MEMBER_COLUMN)
+			put_column(out, before, member, object);
+		else if (!put_relation(out, before, member, object))
 			continue;
-		}
-		put_name(out, before, member->name);
-		value = ath_member_get(member, object);
-		if (value.null)
-			ath_buffer_append(out, "null", 4);
-		else
-			put_value(out, &value);
+		before = ',';
 	}
 	ath_buffer_append(out, "}", 1);
 }

@@ -182,7 +182,7 @@ static int render(struct ath_request *request, struct ath_response *response,
 	if (response != NULL && !response->body.failed && !response->headers.failed &&
 	    !ath_arena_failed(request->arena))
 		put_head(&head, response);
-	if (head.length == 0 || head.failed) {
+	if (response == NULL || head.length == 0 || head.failed) {
 		last_words(request, output);
 		status = 500;
 	} else {
@@ -194,6 +194,8 @@ static int render(struct ath_request *request, struct ath_response *response,
 	}
 	if (request->method == ATH_METHOD_HEAD || !may_have_body(status))
 		output->body_length = 0;
+	if (output->body == NULL) /* a pointer that the fronts may move on */
+		output->body = "";
 	return status;
 }
 

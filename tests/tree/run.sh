@@ -147,10 +147,14 @@ check "foreign headers"
 
 # ---- symbols -----------------------------------------------------------------------------------
 
-objects=''
+objects=()
 for source in lib/*/*.c; do
 	object=$build/${source%.c}.o
-	[ -e "$object" ] && objects="$objects $object" || echo "$object: run make first"
+	if [ -e "$object" ]; then
+		objects+=("$object")
+	else
+		echo "$object: run make first"
+	fi
 done >"$dir/missing"
 [ -e "$build/libathanor.so" ] || echo "$build/libathanor.so: run make first" >>"$dir/missing"
 check "the build" "$dir/missing"
@@ -158,7 +162,7 @@ check "the build" "$dir/missing"
 # of_objects COMMAND...: what it says of each object, behind the object's source and a tab
 of_objects() {
 	local object
-	for object in $objects; do
+	for object in "${objects[@]}"; do
 		"$@" "$object" | sed "s|^|${object#"$build"/}	|"
 	done
 }
@@ -212,8 +216,9 @@ symbols() {
 			flags = substr($2, index($2, " ") + 1, 7)
 			section = substr($2, index($2, " ") + 9)
 			split($3, last, " ")
-			if (flags ~ /O/ && (section ~ /^\.(t?data|t?bss)/ || section == "*COM*") &&
-			    section !~ /^\.data\.rel\.ro/)
+			object = flags ~ /O/ || (section ~ /^\.t/ && section !~ /^\.text/)
+			if (object && flags !~ /d/ && section !~ /^\.data\.rel\.ro/ &&
+			    (section ~ /^\.(t?data|t?bss)/ || section == "*COM*"))
 				print $1 ": " last[2]
 		}' | grep -vE '^lib/loop/fiber\.o: current$' >"$dir/found"
 	check "state outside the handles"

@@ -47,7 +47,7 @@ char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more)
 {
 	if (buffer->failed)
 		return NULL;
-	if (more > buffer->capacity - buffer->length &&
+	if ((more > buffer->capacity - buffer->length || buffer->data == NULL) &&
 	    (more > buffer->ceiling || !grow(buffer, buffer->length + more))) {
 		buffer->failed = true;
 		return NULL;

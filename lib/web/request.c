@@ -126,21 +126,25 @@ const char *ath_param(const struct ath_request *request, const char *name)
 	return value == NULL ? NULL : value->data;
 }
 
+/* HTTP_USER_AGENT for "User-Agent"; two headers have parameters of their own name. */
 const char *ath_header(const struct ath_request *request, const char *name)
 {
 	char param[128] = "HTTP_";
+	const struct ath_text *value;
 	size_t length = 5;
 
-	for (; *name != '\0' && length < sizeof param; name++, length++) {
+	for (; *name != '\0' && length < sizeof param - 1; name++, length++) {
 		char c = *name == '-' ? '_' : *name;
 
 		param[length] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 	}
+	param[length] = '\0';
 	if (*name != '\0')
 		return NULL;
-	return find_param(request, param, length) == NULL
-		       ? NULL
-		       : find_param(request, param, length)->data;
+	if (strcmp(param, "HTTP_CONTENT_TYPE") == 0 || strcmp(param, "HTTP_CONTENT_LENGTH") == 0)
+		return ath_param(request, param + 5);
+	value = find_param(request, param, length);
+	return value == NULL ? NULL : value->data;
 }
 
 /* ---- what is in them ---------------------------------------------------------------------- */

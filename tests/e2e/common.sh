@@ -5,6 +5,7 @@
 # asked for until it is there, and given up only when something must be broken.
 
 set -uo pipefail
+shopt -s extglob
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export LC_ALL=C
 unset "${!PG@}" "${!ATHANOR_@}" DATABASE_URL PORT

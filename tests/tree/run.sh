@@ -215,11 +215,11 @@ symbols() {
 			# source, tab, address, flags in 7 columns, section, tab, size, name
 			flags = substr($2, index($2, " ") + 1, 7)
 			section = substr($2, index($2, " ") + 9)
-			split($3, last, " ")
+			words = split($3, word, " ")
 			object = flags ~ /O/ || (section ~ /^\.t/ && section !~ /^\.text/)
 			if (object && flags !~ /d/ && section !~ /^\.data\.rel\.ro/ &&
 			    (section ~ /^\.(t?data|t?bss)/ || section == "*COM*"))
-				print $1 ": " last[2]
+				print $1 ": " word[words]
 		}' | grep -vE '^lib/loop/fiber\.o: current$' >"$dir/found"
 	check "state outside the handles"
 }

@@ -1,0 +1,348 @@
+#!/bin/bash
+# A worker from its start to its end: the command line, what stops it from starting, TERM with a
+# request in flight, a database that goes away and comes back, a worker that is killed; and the
+# same program as plain CGI.
+# shellcheck source=tests/e2e/common.sh
+. "$(dirname "$0")/common.sh"
+
+# run COMMAND...: sets code, out and err
+run() {
+	timeout "$patience" "$@" >"$work/out" 2>"$work/err"
+	code=$?
+	out=$(<"$work/out") err=$(<"$work/err")
+}
+lines() { [ -z "$1" ] || wc -l <<<"$1"; }
+# one_line NAME PATTERN: the last run failed with one clear line, and said nothing more
+one_line() { check_like "$1" "$code $(lines "$err") $err${out:+ $out}" "1 1 users: $2"; }
+
+# ---- the command line --------------------------------------------------------------------
+
+run "$program" --help </dev/null
+check_like "--help" "$code $err$out" '0 Usage: users COMMAND*serve*migrate*DATABASE_URL*'
+help=$out
+run "$program" </dev/null
+check "without a command, at a terminal: help" "$code $err$out" "0 $help"
+run "$program" --version </dev/null
+check_like "--version" "$code $err$out" '0 users [0-9]*.[0-9]*'
+for arguments in nothing --unknown '' 'serve now' 'migrate sideways' 'migrate up down'; do
+	# shellcheck disable=SC2086
+	run "$program" ${arguments:-''} </dev/null
+	check_like "users $arguments" "$code $(lines "$err") $err$out" '2 1 users: *see users --help'
+done
+DATABASE_URL=postgresql:///users run "$program" serve </dev/null
+one_line "serve without a socket" 'no listening socket*'
+
+# ---- a wrong DATABASE_URL ------------------------------------------------------------------
+
+# serve NAME: as spawn-fcgi starts it, but without leaving
+serve() { run spawn-fcgi -n -s "$work/none.sock" -- "$program" && rm -f "$work/none.sock"; }
+for wrong in '' nonsense mysql://u@h/db http://127.0.0.1/ postgresql:///x?no_such_option=1 \
+	'postgresql://u:secret@h:port/x' 'postgresql://u:secret@[::1/x' 'postgresql:///x?pool_size=0' \
+	'postgresql:///x?pool_size=many' 'postgresql://u:secret@h/%zz'; do
+	export DATABASE_URL=$wrong
+	for how in serve "run $program migrate"; do
+		$how </dev/null
+		one_line "$how with DATABASE_URL=$wrong" '*'
+		check_like "the password stays out of it" "$err" '!(*secret*)'
+	done
+	GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/users run "$program" </dev/null
+	one_line "CGI with DATABASE_URL=$wrong" '*'
+done
+export DATABASE_URL='postgresql:///x?host=/nonexistent'
+run "$program" migrate </dev/null
+one_line "migrate without a database" '*'
+unset DATABASE_URL
+run "$program" migrate </dev/null
+one_line "migrate without DATABASE_URL" 'DATABASE_URL is not set*'
+ATHANOR_LOG_LEVEL=loud DATABASE_URL=postgresql:///x serve </dev/null
+one_line "a wrong ATHANOR_LOG_LEVEL" 'ATHANOR_LOG_LEVEL is *"loud"'
+ATHANOR_ACCESS_LOG=yes DATABASE_URL=postgresql:///x serve </dev/null
+one_line "a wrong ATHANOR_ACCESS_LOG" 'ATHANOR_ACCESS_LOG is *"yes"'
+
+# ---- models that break the rules ----------------------------------------------------------
+
+# broken NAME PATTERN MEMBERS...: a program whose struct and rows these are
+broken() {
+	local compiler flags
+	read -r compiler _ flags <"$build/flags"
+	cat >"$work/broken.c" <<-C
+		#include <athanor.h>
+		struct thing {
+			int64_t id;
+			const char *name;
+			int32_t size;
+		};
+		ATH_DECLARE(thing);
+		ATH_MODEL(thing, "things", $3);
+		int main(int argc, char **argv)
+		{
+			static const struct ath_model *const models[] = { &thing_model, NULL };
+			static const struct ath_route routes[] = { { 0 } };
+			static const struct ath_app app = {
+				.name = "users", .version = "1", .routes = routes, .models = models,
+			};
+			return ath_main(&app, argc, argv);
+		}
+	C
+	# shellcheck disable=SC2086
+	"$compiler" $flags -o "$work/broken" "$work/broken.c" "$build/libathanor.a" \
+		-lpq -lcjson -lm -pthread 2>"$work/broken.log" || cat "$work/broken.log"
+	DATABASE_URL=postgresql:///x run spawn-fcgi -n -s "$work/none.sock" -- "$work/broken" </dev/null
+	one_line "$1" "$2"
+	rm -f "$work/none.sock"
+	GATEWAY_INTERFACE=CGI/1.1 DATABASE_URL=postgresql:///x run "$work/broken" </dev/null
+	one_line "$1 (CGI)" "$2"
+}
+id='ATH_COLUMN(thing, id, .primary_key = true)' name='ATH_COLUMN(thing, name)'
+size='ATH_COLUMN(thing, size)'
+broken "a length for a number" 'model thing, member size: *length*' \
+	"$id, $name, ATH_COLUMN(thing, size, .max_length = 3)"
+broken "no primary key" 'model thing: *primary key' "ATH_COLUMN(thing, id), $name, $size"
+broken "a member left out" 'model thing, member size: *' "$id, $size"
+broken "min above max" 'model thing, member size: min is above max' \
+	"$id, $name, ATH_COLUMN(thing, size, .min = 2, .max = 1)"
+
+# ---- plain CGI -------------------------------------------------------------------------------
+
+start_stack
+export DATABASE_URL=$database
+# cgi METHOD URI [BODY]: sets head and body
+cgi() {
+	local -x GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=$1 REQUEST_URI=$2 QUERY_STRING='' \
+		SERVER_PROTOCOL=HTTP/1.1 CONTENT_LENGTH
+	CONTENT_LENGTH=$(printf %s "${3-}" | wc -c)
+	[[ $2 != *\?* ]] || QUERY_STRING=${2#*\?}
+	run "$program" < <(printf %s "${3-}")
+	head=$(sed '/^\r*$/,$d; s/\r$//' "$work/out") body=$(sed '1,/^\r*$/d' "$work/out")
+}
+cgi GET '/users?limit=1'
+check "CGI: a GET" "$code $err$body" \
+	'0 [{"id":1,"name":"Ada Lovelace","email":"ada@example.org","age":36}]'
+check_like "CGI: its head" "$head" "Status: 200 OK*Content-Length: ${#body}*"
+cgi POST /users '{"name":"C. G. I.","email":"cgi@example.org"}'
+check_like "CGI: a POST" "$code $err$head $body" '0 Status: 201 *Location: /users/*"name":"C. G. I."*'
+cgi POST /users '{"name":"C. G. I.","email":"cgi@example.org"}'
+check_like "CGI: a conflict" "$code $head $body" '0 Status: 409 *"pointer":"/email"*'
+cgi DELETE /users
+check_like "CGI: 405" "$code $head" '0 Status: 405 *Allow: *'
+cgi GET /nothing
+check_like "CGI: 404" "$code $head $body" '0 Status: 404 *problem+json*"status":404*'
+DATABASE_URL='postgresql:///x?host=/nonexistent' cgi GET /users
+check_like "CGI: no database" "$code $head" '0 Status: 503 *Retry-After: *'
+unset DATABASE_URL
+
+# ---- a worker of our own, to see how it ends ---------------------------------------------------
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+answers() {
+	request GET /users/1 ''
+	[ "$status" = "$1" ]
+}
+start_worker() {
+	DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
+		>/dev/null 2>>"$work/worker.log" </dev/null &
+	worker=$!
+	children+=("$worker")
+	within "$patience" answers 200 || fail "a new worker" "$status" 200
+}
+# The exit status of the worker, which has to end now.
+ended() {
+	within "$patience" gone "$worker" || kill -KILL "$worker"
+	wait "$worker" 2>/dev/null
+	code=$?
+	rm -f "$run/app.sock"
+}
+kill -TERM "$(cat "$run/worker.pid")"
+check_that "TERM ends the stack's worker" within "$patience" gone "$(cat "$run/worker.pid")"
+rm -f "$run/app.sock"
+start_worker
+
+# A transaction of ours that holds a row: what needs it waits until we let go.
+hold() { # ROW of users
+	coproc holder { exec psql -X -q -A -t "$database" 2>&1; }
+	children+=("$holder_PID")
+	echo "begin; select 'held' from users where id = $1 for update;" >&"${holder[1]}"
+	read -r -t "$patience" -u "${holder[0]}" line && [ "$line" = held ] || fail "a lock" "$line" held
+}
+let_go() {
+	local pid=$holder_PID
+	echo 'rollback; \q' >&"${holder[1]}"
+	wait "$pid"
+}
+waiting() { # COUNT: so many wait for a lock
+	[ "$(query "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")" = "$1" ]
+}
+# in_flight NAME METHOD PATH BODY: in the background; its answer is told by answered
+in_flight() {
+	(request "${@:2}" && printf '%s %s\n%s\n' "$status" "$(header Retry-After)" "$body" >"$work/$1") &
+	flights+=($!)
+}
+flights=()
+land() {
+	wait "${flights[@]}"
+	flights=()
+}
+
+# ---- TERM ------------------------------------------------------------------------------------
+
+hold 1
+in_flight slow POST /posts '{"user_id":1,"title":"Held up"}'
+within "$patience" waiting 1 || fail "a request that waits" none one
+kill -TERM "$worker"
+leaves() { grep -q 'worker leaves' "$work/worker.log"; }
+check_that "TERM is noticed" within "$patience" leaves
+check_that "a worker with a request in flight stays" kill -0 "$worker"
+let_go
+land
+check_like "it is answered" "$(<"$work/slow")" '201 *"title":"Held up"*'
+ended
+check "and the worker exits" "$code" 0
+check "what was answered is stored" "$(query "select count(*) from posts where title = 'Held up'")" 1
+
+# many at once: each is answered whole by the worker that leaves, or refused by nginx
+start_worker
+for i in {1..5}; do in_flight "leaving$i" POST /posts "{\"user_id\":2,\"title\":\"Leaving $i\"}"; done
+kill -TERM "$worker"
+land
+ended
+check "a worker that leaves exits" "$code" 0
+stored=0
+for i in {1..5}; do
+	case $(<"$work/leaving$i") in
+	201*"Leaving $i"*) stored=$((stored + 1)) ;;
+	502*) ;;
+	*) fail "request $i to a worker that leaves" "$(<"$work/leaving$i")" "201 or 502" ;;
+	esac
+done
+check "all that is stored was answered so" \
+	"$(query "select count(*) from posts where title like 'Leaving%'")" "$stored"
+start_worker
+kill -INT "$worker"
+ended
+check "INT ends it, too" "$code" 0
+
+# a second TERM does not wait for what is in flight
+start_worker
+hold 1
+in_flight slow POST /posts '{"user_id":1,"title":"Cut off"}'
+within "$patience" waiting 1 || fail "a request that waits" none one
+kill -TERM "$worker"
+left() { [ "$(grep -c 'worker leaves' "$work/worker.log")" = 4 ]; }
+within "$patience" left || fail "a worker that leaves" no yes
+kill -TERM "$worker"
+ended
+check "a second TERM ends it at once" "$code" 0
+let_go
+land
+check_like "the request in flight then is not answered with success" "$(<"$work/slow")" '50[234] *'
+
+# ---- the deadline -----------------------------------------------------------------------------
+
+start_worker
+hold 2
+in_flight late PATCH /users/2 '{"age":42}'
+land
+check_like "a PATCH that waits past its deadline" "$(<"$work/late")" '504 *'
+let_go
+check "it stored nothing" "$(query 'select age from users where id = 2')" 41
+request PATCH /users/2 '{"age":42}'
+expect "the next one" 200 '"age":42'
+
+# ---- the database goes away, and comes back -----------------------------------------------------
+
+hold 1
+in_flight unknown POST /posts '{"user_id":1,"title":"Unknown"}'
+within "$patience" waiting 1 || fail "a request that waits" none one
+sql/cluster.sh kill "$run"
+land
+wait "$holder_PID" 2>/dev/null
+check_like "a crash while committing" "$(<"$work/unknown")" '503 *outcome-unknown*'
+unavailable() { # NAME METHOD PATH BODY
+	request "${@:2}"
+	expect "$1" 503 '"type":"urn:athanor:problem:unavailable"'
+	check_like "$1: Retry-After" "$(header Retry-After)" '[1-9]*'
+}
+unavailable "a read without a database" GET /users/1 ''
+unavailable "a write without a database" POST /users '{"name":"N","email":"away@example.org"}'
+unavailable "a change without a database" PATCH /users/1 '{"age":1}'
+request GET /nothing
+expect "404 needs no database" 404
+request POST /users '{'
+expect "nor does 400" 400
+request POST /users '{}'
+expect "nor does 422" 422
+sql/cluster.sh start "$run"
+check_that "the worker is back by itself" within "$patience" answers 200
+request POST /users '{"name":"N","email":"back@example.org"}'
+expect "and writes" 201
+check "nothing of what was refused is stored" \
+	"$(query "select count(*) from users where email = 'away@example.org'")" 0
+
+# a clean shutdown: the connections are idle, and are found dead when they are needed
+sql/cluster.sh stop "$run"
+unavailable "a read after a shutdown" GET /users/1 ''
+unavailable "a write after a shutdown" POST /users '{"name":"N","email":"away@example.org"}'
+sql/cluster.sh start "$run"
+check_that "back again" within "$patience" answers 200
+# a restart between two requests is not seen at all by a read
+sql/cluster.sh stop "$run" && sql/cluster.sh start "$run"
+request GET /users/1 ''
+expect "a read after a restart" 200
+check_that "the same worker all the time" kill -0 "$worker"
+
+# a database that is not there when the worker starts
+kill -TERM "$worker"
+ended
+sql/cluster.sh stop "$run"
+DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -- "$program" \
+	>/dev/null 2>>"$work/worker.log" </dev/null &
+worker=$!
+children+=("$worker")
+check_that "a worker starts without its database" within "$patience" answers 503
+sql/cluster.sh start "$run"
+check_that "and finds it later" within "$patience" answers 200
+
+# ---- killed -----------------------------------------------------------------------------------
+
+query "insert into users (name, email) select 'Many', 'many' || i || '@example.org'
+	from generate_series(1, 990) i" >/dev/null
+request GET '/users?limit=1000' ''
+whole=$(md5sum <"$work/body")
+# Each answer that curl calls good has to be whole: "good", "502", or curl's error.
+reader() {
+	local file=$work/reader$1 answer
+	while [ ! -e "$work/enough" ]; do
+		answer=$(curl --noproxy '*' -s -m "$patience" -o "$file" -w '%{http_code}' \
+			"$url/users?limit=1000") || answer="curl $?"
+		[ "$answer" != 200 ] || [ "$(md5sum <"$file")" = "$whole" ] || answer="half an answer"
+		echo "$answer" >>"$file.log"
+	done
+}
+has_read() { grep -qs "$1" "$work"/reader*.log; }
+for i in {1..4}; do
+	reader "$i" &
+	flights+=($!)
+done
+within "$patience" has_read 200 || fail "readers" none some
+hold 1
+in_flight killed POST /posts '{"user_id":1,"title":"Killed"}'
+within "$patience" waiting 1 || fail "a request that waits" none one
+kill -KILL "$worker"
+check_that "nginx answers 502" within "$patience" has_read 502
+: >"$work/enough"
+land
+let_go
+check_like "the request in flight gets 502" "$(<"$work/killed")" '502*'
+check "no half answer passed for a whole one" "$(cat "$work"/reader*.log | grep -c half)" 0
+check "no other status" "$(cat "$work"/reader*.log | grep -vcE '^(200|502|curl (18|52|56))$')" 0
+request GET /users/1 ''
+check "502 while there is no worker" "$status" 502
+ended
+check "it was the KILL" "$code" 137
+start_worker
+request GET '/users?limit=1000' ''
+check "a new worker serves" "$status $(md5sum <"$work/body")" "200 $whole"
+kill -TERM "$worker"
+ended
+check "and leaves" "$code" 0
+finish

@@ -16,37 +16,68 @@ static const char escapes[256] = {
 	[30] = 'u',   [31] = 'u',   ['"'] = '"',  ['\\'] = '\\',
 };
 
-static void put_escaped(struct ath_buffer *buffer, const char *data, size_t length)
+/*
+ * How many bytes at the front need nothing: ASCII, and neither control characters nor " nor \.
+ * Eight at a time: the top bit of a byte in marks is set where one of them stands (and perhaps
+ * behind one, which does no harm).
+ */
+static size_t plain_bytes(const char *data, size_t length)
+{
+	const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
+	size_t at = 0;
+
+	for (; length - at >= 8; at += 8) {
+		uint64_t word, quote, slash, marks;
+
+		memcpy(&word, data + at, sizeof word);
+		quote = word ^ ones * '"';
+		slash = word ^ ones * '\\';
+		marks = ((word - ones * ' ') & ~word) | ((quote - ones) & ~quote) |
+			((slash - ones) & ~slash) | word;
+		if ((marks & tops) != 0)
+			break;
+	}
+	while (at < length && (unsigned char)data[at] < 0x80 &&
+	       escapes[(unsigned char)data[at]] == 0)
+		at++;
+	return at;
+}
+
+/* The length of what goes out as it is at the front: plain bytes and whole UTF-8. */
+static size_t good_bytes(const char *data, size_t length)
+{
+	size_t at = 0, step;
+
+	do {
+		step = plain_bytes(data + at, length - at);
+		if (step == 0 && at < length && (unsigned char)data[at] >= 0x80)
+			step = ath_utf8_sequence(data + at, length - at);
+		at += step;
+	} while (step > 0);
+	return at;
+}
+
+static void put_escape(struct ath_buffer *buffer, unsigned char byte)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t plain = 0;
+	char text[6] = { '\\', escapes[byte], '0', '0', hex[byte >> 4], hex[byte & 15] };
 
-	for (size_t i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)data[i];
-		char text[6] = { '\\', escapes[byte], '0', '0', hex[byte >> 4], hex[byte & 15] };
-
-		if (text[1] == 0)
-			continue;
-		ath_buffer_append(buffer, data + plain, i - plain);
+	if (byte >= 0x80)
+		ath_buffer_string(buffer, "\xef\xbf\xbd");
+	else
 		ath_buffer_append(buffer, text, text[1] == 'u' ? 6 : 2);
-		plain = i + 1;
-	}
-	ath_buffer_append(buffer, data + plain, length - plain);
 }
 
 void ath_buffer_json_text(struct ath_buffer *buffer, const char *data, size_t length)
 {
+	size_t good = length == 0 ? 0 : good_bytes(data, length);
+
 	ath_buffer_append(buffer, "\"", 1);
-	if (length > 0 && ath_utf8_valid(data, length)) {
-		put_escaped(buffer, data, length);
-	} else {
-		for (size_t i = 0, step; i < length; i += step) {
-			step = ath_utf8_sequence(data + i, length - i);
-			if (step > 0)
-				put_escaped(buffer, data + i, step);
-			else
-				ath_buffer_string(buffer, "\xef\xbf\xbd"), step = 1;
-		}
+	ath_buffer_append(buffer, data, good);
+	for (size_t at = good; at < length; at += good) {
+		put_escape(buffer, (unsigned char)data[at++]);
+		good = good_bytes(data + at, length - at);
+		ath_buffer_append(buffer, data + at, good);
 	}
 	ath_buffer_append(buffer, "\"", 1);
 }

@@ -4,7 +4,8 @@
  *
  * Statements are prepared the first time they are used, in the batch that uses them, and
  * kept in an LRU table. If that batch fails before the server has come to the preparing, the
- * server never learns the name; the batch that uses it next is told so (26000) and is stale.
+ * server never learns the name, and the table loses it again; a batch that was sent with it
+ * meanwhile is told so (26000) and is stale.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct prepared {
 	struct prepared *newer, *older; /* by use */
 	uint64_t hash;
 	size_t length;
+	unsigned number;
 	char name[16];
 	char text[];
 };
@@ -27,7 +29,7 @@ enum kind { PREPARE, FORGET, EXECUTE, SYNC };
 /* What an outcome will be for. */
 struct expected {
 	enum kind kind;
-	uint32_t index; /* EXECUTE: which statement */
+	uint32_t index; /* EXECUTE: which statement; PREPARE: the number of its name */
 	int64_t since;  /* SYNC: when the batch was sent */
 	struct ath_batch *batch; /* NULL: nobody waits any more */
 };
@@ -117,7 +119,8 @@ static struct prepared *add_prepared(struct ath_connection *connection,
 	entry->hash = statement->hash;
 	entry->length = statement->length;
 	memcpy(entry->text, statement->text, statement->length);
-	snprintf(entry->name, sizeof entry->name, "ath_%u", connection->next_name++);
+	entry->number = connection->next_name++;
+	snprintf(entry->name, sizeof entry->name, "ath_%u", entry->number);
 	entry->chain = *at;
 	*at = entry;
 	link_newest(connection, entry);
@@ -221,7 +224,7 @@ static enum ath_status prepare(struct ath_connection *connection, struct ath_bat
 	if (*entry == NULL)
 		return ATH_ENOMEM;
 	status = driver->prepare(connection->handle, (*entry)->name, statement);
-	if (status == ATH_OK && !expect(connection, PREPARE, 0, batch))
+	if (status == ATH_OK && !expect(connection, PREPARE, (*entry)->number, batch))
 		return ATH_ENOMEM;
 	return status;
 }
@@ -254,6 +257,7 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 	size_t i = 0;
 
 	batch->driver = connection->driver;
+	batch->sent = !connection->dead;
 	if (status != ATH_OK)
 		return ath_error_set(&batch->error, status, "the connection was lost");
 	while (status == ATH_OK && i < batch->count)
@@ -298,6 +302,17 @@ static void take_result(struct ath_connection *connection, const struct expected
 		connection->driver->free(result);
 }
 
+/* The server has not prepared it. */
+static void drop_number(struct ath_connection *connection, uint32_t number)
+{
+	struct prepared *entry = connection->newest;
+
+	while (entry != NULL && entry->number != number)
+		entry = entry->older;
+	if (entry != NULL)
+		drop_prepared(connection, entry);
+}
+
 static void batch_done(struct ath_connection *connection, struct ath_batch *batch)
 {
 	connection->outstanding--;
@@ -322,8 +337,10 @@ static bool receive(struct ath_connection *connection)
 	case ATH_OUTCOME_ERROR:
 		if (expected.kind == SYNC)
 			return true; /* the transaction failed at its end; the sync still comes */
-		break;
+		/* fall through */
 	case ATH_OUTCOME_SKIPPED:
+		if (expected.kind == PREPARE)
+			drop_number(connection, expected.index);
 		break;
 	case ATH_OUTCOME_SYNC:
 		batch_done(connection, expected.batch);

@@ -3,6 +3,7 @@
  * connecting resolves names and does the handshakes by waiting, and with a growing pause
  * after each failure.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,6 +15,27 @@ enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 32000 };
 static int or_default(int value, int usual)
 {
 	return value == 0 ? usual : value;
+}
+
+/* What the URL said is within them already. */
+static enum ath_status check_bounds(const struct ath_engine_options *options,
+				    struct ath_error *error)
+{
+	const struct {
+		const char *name;
+		int value, most;
+	} rows[] = {
+		{ "pipelines", options->pipelines, ATH_MAX_PIPELINES },
+		{ "pool_size", options->pool_size, ATH_MAX_POOL },
+		{ "pool_timeout_ms", options->pool_timeout_ms, INT_MAX },
+		{ "connect_timeout_s", options->connect_timeout_s, INT_MAX },
+	};
+
+	for (size_t i = 0; i < ATH_COUNT(rows); i++)
+		if (rows[i].value < 0 || rows[i].value > rows[i].most)
+			ath_error_set(error, ATH_EINVAL, "%s must be from 1 to %d, not %d",
+				      rows[i].name, rows[i].most, rows[i].value);
+	return error->status;
 }
 
 static void set_defaults(struct ath_engine *engine)
@@ -57,7 +79,8 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
 	made->pid = getpid();
 	made->pool_waits_tail = &made->pool_waits;
-	if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) == ATH_OK) {
+	if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) == ATH_OK &&
+	    check_bounds(&made->options, error) == ATH_OK) {
 		set_defaults(made);
 		if (made->driver->check(&made->url, error) == ATH_OK &&
 		    find_loop(made, error) == ATH_OK) {
@@ -76,6 +99,9 @@ void ath_engine_close(struct ath_engine **engine)
 
 	if (old == NULL)
 		return;
+	*engine = NULL;
+	if (getpid() != old->pid)
+		return; /* a child: connections and loop are its parent's, ending them ends those */
 	while (old->jobs > 0)
 		ath_loop_turn(old->loop, ATH_NEVER);
 	for (size_t i = 0; i < old->pipeline_count; i++)
@@ -86,7 +112,6 @@ void ath_engine_close(struct ath_engine **engine)
 		ath_loop_close(&old->loop);
 	free(old->url_text);
 	free(old);
-	*engine = NULL;
 }
 
 struct ath_loop *ath_engine_loop(const struct ath_engine *engine)
@@ -176,12 +201,17 @@ enum ath_status ath_engine_connect(struct ath_engine *engine,
 	return status;
 }
 
-enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error)
+enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error)
 {
 	if (getpid() != engine->pid)
 		return ath_error_set(error, ATH_EINVAL, "an engine must be opened after the fork");
 	if (ath_fiber_current() != NULL && ath_loop_current() != engine->loop)
 		return ath_error_set(error, ATH_EINVAL, "the engine belongs to another loop");
+	return ATH_OK;
+}
+
+enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error)
+{
 	if (engine->retry_at > ath_now()) {
 		if (error->status == ATH_OK)
 			*error = engine->connect_error;

@@ -6,7 +6,7 @@
 
 #include "db/internal.h"
 
-enum { ATH_MAX_PIPELINES = 64 };
+enum { ATH_MAX_PIPELINES = 64, ATH_MAX_POOL = 1000 };
 
 /* A fiber that waits for a connection; on its stack. */
 struct ath_pool_wait {
@@ -31,7 +31,7 @@ struct ath_engine {
 	bool pipeline_opening;
 	struct ath_pool_wait *pipeline_waits;
 
-	struct ath_connection *idle[1000]; /* the pool's; the last is the newest */
+	struct ath_connection *idle[ATH_MAX_POOL]; /* the pool's; the last is the newest */
 	size_t idle_count, pool_count;     /* pool_count: with the lent and the opening ones */
 	size_t pool_opening;
 	struct ath_pool_wait *pool_waits, **pool_waits_tail;
@@ -46,6 +46,8 @@ enum ath_status ath_engine_connect(struct ath_engine *engine,
 				   void (*opened)(struct ath_engine *engine,
 						  struct ath_connection *connection))
 	ATH_MUST_CHECK;
+/* ATH_EINVAL in a child of the process that opened it, and in a fiber of another loop. */
+enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error);
 /* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */
 enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error);
 /* Cancels what it does and closes it on another thread. */

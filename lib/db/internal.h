@@ -19,6 +19,7 @@ struct ath_batch {
 	void **results; /* one per statement; NULL where there is none */
 	struct ath_arena *arena;
 	struct ath_error error; /* the first */
+	bool sent;              /* some of it may have reached the server */
 	bool lost;              /* the connection died before the sync came back */
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;

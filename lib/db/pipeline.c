@@ -104,9 +104,12 @@ static struct ath_connection *choose(struct ath_engine *engine)
 static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline)
 {
-	struct ath_connection *connection = choose(engine);
-	enum ath_status status;
+	struct ath_connection *connection;
+	enum ath_status status = ath_engine_may_use(engine, &batch->error);
 
+	if (status != ATH_OK)
+		return status;
+	connection = choose(engine);
 	if (connection == NULL) {
 		status = wait_for_pipeline(engine, deadline, &batch->error);
 		connection = status == ATH_OK ? choose(engine) : NULL;

@@ -108,9 +108,11 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 				    int64_t deadline, struct ath_error *error)
 {
 	struct ath_pool_wait wait = { .error = error };
-	enum ath_status status;
+	enum ath_status status = ath_engine_may_use(engine, error);
 
 	*connection = NULL;
+	if (status != ATH_OK)
+		return status;
 	while (engine->idle_count > 0) {
 		struct ath_connection *newest = engine->idle[--engine->idle_count];
 

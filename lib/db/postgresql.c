@@ -441,8 +441,9 @@ static enum ath_outcome pg_receive(void *handle, void **result, struct ath_error
 			PQclear(next);
 			return ATH_OUTCOME_SKIPPED;
 		default:
-			result_error(next, error);
-			if (error->status == ATH_OK)
+			if (PQresultStatus(next) == PGRES_FATAL_ERROR)
+				result_error(next, error);
+			else /* an empty statement, COPY */
 				ath_error_set(error, ATH_ESQL, "the statement is of no use here");
 			PQclear(next);
 			return ATH_OUTCOME_ERROR;

@@ -84,7 +84,8 @@ enum ath_status ath_url_read(const char *url, const struct ath_driver **driver,
 			     struct ath_engine_options *options, char **rest,
 			     struct ath_error *error)
 {
-	const char *colon = strstr(url, "://"), *query = strchr(url, '?');
+	const char *colon = strstr(url, "://");
+	const char *query = colon == NULL ? NULL : strchr(colon, '?');
 	struct ath_text scheme = { url, colon == NULL ? 0 : (size_t)(colon - url) };
 	struct ath_text name;
 	size_t length;

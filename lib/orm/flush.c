@@ -160,7 +160,8 @@ static void take_failure(struct flush *flush)
 {
 	struct ath_error *error = &flush->batch->error;
 
-	if (flush->commit && (flush->batch->lost || !flush->batch->waiter.done)) {
+	if (flush->commit && flush->batch->sent &&
+	    (flush->batch->lost || !flush->batch->waiter.done)) {
 		error->status = ATH_EUNKNOWN;
 	} else if (flush->guarded && strcmp(error->sqlstate, "22012") == 0) {
 		ath_error_clear(error);

@@ -58,6 +58,8 @@ static int depth_below(const struct ath_model *model, int limit)
 							      : 1 + depth_below(parent, limit - 1);
 
 		deepest = depth > deepest ? depth : deepest;
+		if (deepest == limit)
+			break; /* a cycle: looking at its other branches would take for ever */
 	}
 	return deepest;
 }

@@ -71,8 +71,8 @@ make_directory() {
 # The process of NAME's pid file, if it is still the one started here: the number may have become
 # another's. nginx is known by its command line, the worker by when it began. (Both can be read
 # without privileges; in a container root may not read more than that of another user's process.)
-began() { # PID: in clock ticks since the machine started
-	{ sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20; } 2>/dev/null
+began() { # PID: in clock ticks since the machine started; nothing for a zombie
+	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | awk '$1 != "Z" { print $20 }'
 }
 pid_of() {
 	local pid

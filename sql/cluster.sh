@@ -11,8 +11,8 @@
 #
 # What is so already is no error. The superuser is postgres, without a password. Started by root
 # the server runs as the user postgres, and root and DIR's group may connect; otherwise it runs
-# as the caller, who alone may. DIR holds data/, pg/ (the socket) and postgres.log, or a link, place, to
-# where these are: a directory of /tmp when DIR's own path does not do.
+# as the caller, who alone may. DIR holds data/, pg/ (the socket) and postgres.log, or a link,
+# place, to where these are: a directory of /tmp when DIR's own path does not do.
 set -euo pipefail
 umask 022
 

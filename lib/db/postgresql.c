@@ -120,6 +120,22 @@ static void result_error(const PGresult *result, struct ath_error *error)
 
 /* ---- opening and closing ----------------------------------------------------------------- */
 
+/* One for each host; an empty one is the default. libpq looks only when it connects. */
+static bool are_ports(const char *list)
+{
+	for (;;) {
+		size_t length = strcspn(list, ",");
+		int64_t port;
+
+		if (length > 0 && (!ath_text_int64((struct ath_text){ list, length }, &port) ||
+				   port < 1 || port > 65535))
+			return false;
+		if (list[length] == '\0')
+			return true;
+		list += length + 1;
+	}
+}
+
 static enum ath_status pg_check(const struct ath_url *url, struct ath_error *error)
 {
 	char *message = NULL;
@@ -129,6 +145,12 @@ static enum ath_status pg_check(const struct ath_url *url, struct ath_error *err
 		ath_error_set(error, ATH_EINVAL, "%.*s",
 			      message == NULL ? 0 : (int)strcspn(message, "\n"),
 			      message == NULL ? "" : message);
+	for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
+	     option++)
+		if (option->val != NULL && strcmp(option->keyword, "port") == 0 &&
+		    !are_ports(option->val))
+			ath_error_set(error, ATH_EINVAL, "a port is from 1 to 65535, not \"%s\"",
+				      option->val);
 	PQconninfoFree(options);
 	PQfreemem(message);
 	return error->status;

@@ -269,6 +269,14 @@ static bool take_outcomes(struct flush *flush)
 	return good;
 }
 
+/* A statement that failed behind a savepoint leaves a transaction that can be gone on with. */
+static bool can_go_back(const struct ath_session *session)
+{
+	return session->savepoints > 0 && session->connection != NULL &&
+	       !ath_connection_is_dead(session->connection) &&
+	       ath_connection_outstanding(session->connection) == 0;
+}
+
 static bool flush_session(struct ath_session *session, bool commit)
 {
 	struct flush flush = { .session = session,
@@ -287,7 +295,7 @@ static bool flush_session(struct ath_session *session, bool commit)
 	flush.guarded = commit && (flush.in_transaction || flush.count > 1);
 	good = make_batch(&flush) && ath_session_connect(session) && run(&flush) &&
 	       take_outcomes(&flush);
-	if (commit || !good)
+	if (commit || (!good && !can_go_back(session)))
 		ath_session_disconnect(session);
 	return good;
 }

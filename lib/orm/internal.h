@@ -27,6 +27,8 @@ struct ath_value ath_member_get(const struct ath_member *column, const void *obj
 /* NULL, or zero where there is no NULL: what an INSERT leaves to the database. */
 bool ath_member_is_unset(const struct ath_member *column, const void *object);
 bool ath_member_equal(const struct ath_member *column, const void *a, const void *b);
+/* Is it a column that an UPDATE has to name? */
+bool ath_column_is_changed(const struct ath_member *member, const void *object, const void *old);
 void ath_member_set_null(const struct ath_member *column, void *object);
 void ath_member_set(const struct ath_member *column, void *object, const void *value);
 
@@ -54,6 +56,10 @@ bool ath_sql_insert_returns(const struct ath_member *column, const void *object)
 void ath_sql_update(struct ath_sql *sql, const struct ath_model *model, const void *object,
 		    const void *old);
 void ath_sql_delete(struct ath_sql *sql, const struct ath_model *model, const void *object);
+/* All rows of a query. */
+void ath_sql_update_where(struct ath_sql *sql, const struct ath_query *query,
+			  const struct ath_assignment *assignments, size_t count);
+void ath_sql_delete_where(struct ath_sql *sql, const struct ath_query *query);
 void ath_sql_create_table(struct ath_sql *sql, const struct ath_model *model);
 void ath_sql_create_index(struct ath_sql *sql, const struct ath_model *model,
 			  const struct ath_member *column);
@@ -108,6 +114,7 @@ struct ath_session {
 	int64_t deadline;
 	struct ath_error error;
 	struct ath_connection *connection; /* while in a transaction */
+	int savepoints;                    /* open in it */
 	struct ath_rows rows;
 	size_t statement_count, row_count;
 };

@@ -78,6 +78,13 @@ bool ath_member_equal(const struct ath_member *column, const void *a, const void
 		      scalar_size(column->type)) == 0;
 }
 
+/* What the database fills in is never sent, whatever stands in the object. */
+bool ath_column_is_changed(const struct ath_member *member, const void *object, const void *old)
+{
+	return member->kind == ATH_MEMBER_COLUMN && !(member->read_only && !member->primary_key) &&
+	       !ath_member_equal(member, object, old);
+}
+
 void ath_member_set_null(const struct ath_member *column, void *object)
 {
 	memset((char *)object + column->offset, 0, column->size);

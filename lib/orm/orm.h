@@ -85,6 +85,7 @@ enum ath_operator {
 	ATH_OP_ILIKE,
 	ATH_OP_IN,
 	ATH_OP_IS_NULL,
+	ATH_OP_ALL,
 	ATH_OP_AND,
 	ATH_OP_OR,
 	ATH_OP_NOT
@@ -106,6 +107,13 @@ struct ath_order {
 	bool descending;
 };
 
+enum ath_lock {
+	ATH_NO_LOCK,
+	ATH_FOR_UPDATE,  /**< wait for rows that others have locked */
+	ATH_SKIP_LOCKED, /**< leave them out */
+	ATH_NOWAIT       /**< ATH_ELOCKED when there is one */
+};
+
 enum { ATH_QUERY_CONDITIONS = 32, ATH_QUERY_ORDERS = 8, ATH_QUERY_DEPTH = 8 };
 
 /**
@@ -116,6 +124,8 @@ struct ath_query {
 	const struct ath_model *model;
 	size_t condition_count, order_count;
 	int64_t limit, offset; /**< -1: none */
+	enum ath_lock lock;
+	bool all; /**< ATH_ALL was written */
 	enum ath_status status;
 	const char *mistake;
 	struct ath_order orders[ATH_QUERY_ORDERS];
@@ -128,6 +138,8 @@ ATH_API void ath_where(struct ath_query *query, struct ath_condition condition);
 ATH_API void ath_order_by(struct ath_query *query, struct ath_order order);
 ATH_API void ath_limit(struct ath_query *query, int64_t limit);
 ATH_API void ath_offset(struct ath_query *query, int64_t offset);
+/** SELECT ... FOR UPDATE: the rows stay locked until the session commits or rolls back. */
+ATH_API void ath_lock(struct ath_query *query, enum ath_lock lock);
 
 /* ---- sessions ------------------------------------------------------------------------------ */
 
@@ -177,6 +189,52 @@ ATH_API bool ath_commit(struct ath_session *session);
  * that are to be changed.
  */
 ATH_API void ath_rollback(struct ath_session *session);
+
+/** A place in a transaction to go back to. Plain data. */
+struct ath_savepoint {
+	int number; /**< 0: none */
+};
+
+/** Flushes, beginning a transaction if there is none, and sets a savepoint. They nest. */
+ATH_API bool ath_savepoint(struct ath_session *session, struct ath_savepoint *savepoint);
+/** Flushes and forgets the savepoint: what came since stays part of the transaction. */
+ATH_API bool ath_release(struct ath_session *session, struct ath_savepoint *savepoint);
+/**
+ * Undoes what came since the savepoint, which stays set, and forgets the session's error: so a
+ * statement may fail inside a transaction that goes on. Like ath_rollback() it forgets rows.
+ * False when the transaction itself is gone, as it is after a lost connection.
+ */
+ATH_API bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoint);
+
+/**
+ * Calls work with a fresh session, and again with another one when that session ended in
+ * ATH_ESERIALIZATION (40001, 40P01), after a pause that grows and is left to chance.
+ *
+ * @param attempts  at most so many calls, 1 or more
+ * @param work      commits by itself; everything it does must bear being done again
+ * @param error     the last session's
+ */
+ATH_API enum ath_status ath_retry(struct ath_engine *engine, int attempts,
+				  void (*work)(struct ath_session *session, void *arg), void *arg,
+				  struct ath_error *error) ATH_MUST_CHECK;
+
+/** What an UPDATE sets: ATH_SET(user, name, "Ada"). */
+struct ath_assignment {
+	const struct ath_model *model;
+	size_t offset;
+	struct ath_value value;
+};
+
+/**
+ * Deletes all rows that the query finds, in the session's transaction. Without a condition it
+ * is refused, unless that is ATH_ALL. Rows in memory do not change.
+ *
+ * @return how many rows there were
+ */
+ATH_API int64_t ath_delete_where(struct ath_session *session, const struct ath_query *query);
+/* Behind ath_update(). */
+ATH_API int64_t ath_session_update(struct ath_session *session, const struct ath_query *query,
+				   const struct ath_assignment *assignments, size_t count);
 
 /* What the functions that ATH_DECLARE makes are made of. Rows come as pointers. */
 ATH_API void *ath_session_new(struct ath_session *session, const struct ath_model *model);

@@ -197,6 +197,9 @@
 #define ATH_IS_NULL(T, member)                                                                     \
 	ATH_COMPARE_(T, member, ATH_OP_IS_NULL, ((struct ath_value){ .null = true }))
 
+/** Every row: what an UPDATE or DELETE without another condition has to say. */
+#define ATH_ALL ((struct ath_condition){ .op = ATH_OP_ALL })
+
 /* ATH_COUNT does not fit: in the struct inside it clang takes a compound literal for static. */
 #define ATH_GROUP_(op_, ...)                                                                       \
 	((struct ath_condition){                                                                   \
@@ -213,6 +216,25 @@
 #define ATH_DESC(T, member)                                                                        \
 	((struct ath_order){                                                                       \
 		.model = &T##_model, .offset = offsetof(struct T, member), .descending = true })
+
+/** A column's new value in ath_update(); NULL for a text that may be NULL. */
+#define ATH_SET(T, member, v)                                                                      \
+	((struct ath_assignment){ .model = &T##_model,                                             \
+				  .offset = offsetof(struct T, member),                            \
+				  .value = ATH_MAKER_(ATH_MEMBER_OF_(T, member), value)(v) })
+#define ATH_SET_NULL(T, member)                                                                    \
+	((struct ath_assignment){ .model = &T##_model,                                             \
+				  .offset = offsetof(struct T, member),                            \
+				  .value = { .null = true } })
+
+/**
+ * Sets columns of all rows that a query finds, under the rules of ath_delete_where():
+ * ath_update(db, &q, ATH_SET(user, name, "Ada"), ATH_SET_NULL(user, age)).
+ */
+#define ath_update(session, query, ...)                                                            \
+	ath_session_update(session, query, (const struct ath_assignment[]){ __VA_ARGS__ },         \
+			   sizeof((const struct ath_assignment[]){ __VA_ARGS__ }) /                \
+				   sizeof(struct ath_assignment))
 
 /** An empty query for a model: struct ath_query q = ath_query(user); */
 #define ath_query(T) ath_query_of(&T##_model)

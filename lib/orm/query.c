@@ -9,6 +9,8 @@ struct ath_query ath_query_of(const struct ath_model *model)
 	query.model = model;
 	query.condition_count = query.order_count = 0;
 	query.limit = query.offset = -1;
+	query.lock = ATH_NO_LOCK;
+	query.all = false;
 	query.status = ATH_OK;
 	query.mistake = "";
 	return query;
@@ -39,6 +41,12 @@ static void copy(struct ath_query *query, const struct ath_condition *condition,
 {
 	struct ath_condition *kept;
 
+	if (condition->op == ATH_OP_ALL) {
+		query->all = true; /* it adds nothing to what else has to hold */
+		if (depth > 0)
+			mistake(query, ATH_EINVAL, "ATH_ALL stands alone, not in a group");
+		return;
+	}
 	if (query->condition_count == ATH_QUERY_CONDITIONS || depth == ATH_QUERY_DEPTH) {
 		mistake(query, ATH_ETOOBIG, "more conditions than a query holds");
 		return;
@@ -83,4 +91,9 @@ void ath_limit(struct ath_query *query, int64_t limit)
 void ath_offset(struct ath_query *query, int64_t offset)
 {
 	set_bound(query, &query->offset, offset);
+}
+
+void ath_lock(struct ath_query *query, enum ath_lock lock)
+{
+	query->lock = lock;
 }

@@ -133,12 +133,8 @@ bool ath_row_is_changed(const struct ath_row *row)
 	/* almost always nothing has, not even a list that was loaded */
 	if (memcmp(row->object, row->old, row->model->size) == 0)
 		return false;
-	for (size_t i = 0; i < row->model->member_count; i++) {
-		const struct ath_member *member = &row->model->members[i];
-
-		if (member->kind == ATH_MEMBER_COLUMN &&
-		    !ath_member_equal(member, row->object, row->old))
+	for (size_t i = 0; i < row->model->member_count; i++)
+		if (ath_column_is_changed(&row->model->members[i], row->object, row->old))
 			return true;
-	}
 	return false;
 }

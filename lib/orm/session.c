@@ -150,6 +150,7 @@ void ath_session_disconnect(struct ath_session *session)
 	    ath_connection_in_transaction(session->connection))
 		roll_back(session);
 	ath_engine_give_back(session->engine, &session->connection);
+	session->savepoints = 0;
 }
 
 void ath_rollback(struct ath_session *session)
@@ -369,6 +370,8 @@ void **ath_session_all(struct ath_session *session, const struct ath_model *mode
 	struct ath_batch *batch;
 
 	*count = 0;
+	if (query->lock != ATH_NO_LOCK && !ath_begin(session))
+		return NULL; /* outside a transaction a lock would be gone at once */
 	if (query->model != model)
 		ath_session_fail(session, ATH_EINVAL, "a query for %s was run as one for %s",
 				 query->model->name, model->name);

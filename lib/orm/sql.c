@@ -132,14 +132,19 @@ static size_t put_condition(struct ath_sql *sql, const struct ath_query *query, 
 	return at;
 }
 
-static void put_from_where(struct ath_sql *sql, const struct ath_query *query)
+static void put_where(struct ath_sql *sql, const struct ath_query *query)
 {
-	put(sql, " FROM ");
-	put_name(sql, query->model->table);
 	for (size_t at = 0; at < query->condition_count;) {
 		put(sql, at == 0 ? " WHERE " : " AND ");
 		at = put_condition(sql, query, at);
 	}
+}
+
+static void put_from_where(struct ath_sql *sql, const struct ath_query *query)
+{
+	put(sql, " FROM ");
+	put_name(sql, query->model->table);
+	put_where(sql, query);
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
@@ -153,6 +158,11 @@ static bool take_mistake(struct ath_sql *sql, const struct ath_query *query)
 
 void ath_sql_select(struct ath_sql *sql, const struct ath_query *query)
 {
+	static const char *const locks[] = { [ATH_NO_LOCK] = "",
+					     [ATH_FOR_UPDATE] = " FOR UPDATE",
+					     [ATH_SKIP_LOCKED] = " FOR UPDATE SKIP LOCKED",
+					     [ATH_NOWAIT] = " FOR UPDATE NOWAIT" };
+
 	if (take_mistake(sql, query))
 		return;
 	put(sql, "SELECT ");
@@ -173,6 +183,7 @@ void ath_sql_select(struct ath_sql *sql, const struct ath_query *query)
 		put(sql, " OFFSET ");
 		put_param(sql, ath_value_int64(query->offset));
 	}
+	put(sql, locks[query->lock]);
 }
 
 void ath_sql_count(struct ath_sql *sql, const struct ath_query *query)
@@ -247,7 +258,7 @@ void ath_sql_update(struct ath_sql *sql, const struct ath_model *model, const vo
 	for (size_t i = 0; i < model->member_count; i++) {
 		const struct ath_member *member = &model->members[i];
 
-		if (member->kind != ATH_MEMBER_COLUMN || ath_member_equal(member, object, old))
+		if (!ath_column_is_changed(member, object, old))
 			continue;
 		if (member->primary_key)
 			ath_error_set(&sql->error, ATH_EINVAL,
@@ -277,4 +288,37 @@ void ath_sql_guard_open(struct ath_sql *sql)
 void ath_sql_guard_close(struct ath_sql *sql)
 {
 	put(sql, " RETURNING 1) SELECT 1 / count(*) FROM met");
+}
+
+void ath_sql_update_where(struct ath_sql *sql, const struct ath_query *query,
+			  const struct ath_assignment *assignments, size_t count)
+{
+	if (take_mistake(sql, query))
+		return;
+	put(sql, "UPDATE ");
+	put_name(sql, query->model->table);
+	for (size_t i = 0; i < count; i++) {
+		const struct ath_member *column =
+			ath_model_column(query->model, assignments[i].offset);
+
+		if (assignments[i].model != query->model || column == NULL) {
+			ath_error_set(&sql->error, ATH_EINVAL,
+				      "an assignment names no column of %s", query->model->name);
+			return;
+		}
+		put(sql, i == 0 ? " SET " : ", ");
+		put_name(sql, column->name);
+		put(sql, " = ");
+		put_param(sql, assignments[i].value);
+	}
+	put_where(sql, query);
+}
+
+void ath_sql_delete_where(struct ath_sql *sql, const struct ath_query *query)
+{
+	if (take_mistake(sql, query))
+		return;
+	put(sql, "DELETE FROM ");
+	put_name(sql, query->model->table);
+	put_where(sql, query);
 }

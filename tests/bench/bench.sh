@@ -1,242 +1,63 @@
 #!/bin/bash
+# One row by primary key, as JSON, behind nginx from PostgreSQL: how many requests a second, and
+# what each costs.
 #
-# bench.sh - one row by primary key, as JSON, behind nginx from PostgreSQL: how many requests
-# a second, and what each costs. Targets:
+#   bench.sh [--runs 5] [--seconds 5]   the table, at 32 and 128 connections
+#   bench.sh --memory                   the application's memory over a million requests
 #
-#   athanor  the application (--users)
-#   threads  tests/bench/threads.c: thread per request, libfcgi and libpq
-#   spike    ../shared/spike/worker.c, a reference worker beside the checkout, when there is one
+#   athanor   build/users
+#   threads   tests/bench/threads.c: thread per request, libfcgi and libpq
+#   spike     ../shared/spike/worker.c, a reference worker beside the checkout, when there is one
 #
-# All get the same private PostgreSQL, the same nginx configuration and the same load, in
-# rotation, so that the drift of the machine meets each of them alike: only the ratios of one
-# run mean anything. Everything lives in a private directory under /tmp and ends with the script.
-#
-# The table goes to stdout, progress to stderr. A missed goal is printed, and is no failure: the
-# exit status is 1 when answers were wrong or something did not start, 2 for a wrong call.
-
+# All get the same private PostgreSQL, the same nginx and the same load, in rotation, so that the
+# drift of the machine meets each of them alike: only the ratios of one run mean anything. A
+# missed goal is printed, and is no failure: the exit status is 1 when answers were wrong or
+# something did not start.
 set -euo pipefail
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
+cd "$(dirname "$0")/../.."
 
-runs=5
-seconds=5
-connections="32 128"
-targets="athanor threads spike"
-users=build/users
-threads=16
-memory=false
+readonly rows=10000 spike=../shared/spike/worker.c
 
-readonly rows=10000
-readonly memory_connections=128 memory_step=250000 memory_steps=4 memory_limit_mib=12
-readonly ready_seconds=20 end_seconds=10
-
-usage()
-{
-	cat <<-END
-	usage: tests/bench/bench.sh [options]
-	  --runs N            runs of each target and number of connections ($runs)
-	  --seconds N         length of a run ($seconds)
-	  --connections LIST  numbers of connections ("$connections")
-	  --targets LIST      what to measure ("$targets")
-	  --users PROGRAM     the application, from the root of the repository ($users)
-	  --threads N         threads of the thread-per-request program ($threads)
-	  --memory            instead: the application's memory over a million requests
-	END
-}
-
-say()
-{
-	printf 'bench: %s\n' "$*" >&2
-}
-
-die()
-{
+say() { printf 'bench: %s\n' "$*" >&2; }
+die() {
 	say "$@"
 	exit 1
 }
-
-wrong_call()
-{
-	say "$@"
-	usage >&2
-	exit 2
-}
-
-number()
-{
-	[[ $2 =~ ^[1-9][0-9]{0,5}$ ]] || wrong_call "$1 takes a whole number above 0, not '$2'"
-}
-
-while (($# > 0)); do
-	case $1 in
-	--help)
-		usage
-		exit
-		;;
-	--memory)
-		memory=true
-		shift
-		continue
-		;;
-	--runs | --seconds | --connections | --targets | --users | --threads) ;;
-	*) wrong_call "unknown option '$1'" ;;
-	esac
-	[[ -n ${2-} ]] || wrong_call "$1 needs a value"
-	case $1 in
-	--runs | --seconds | --threads) number "$1" "$2" ;;
-	--connections) for n in $2; do number "$1" "$n"; done ;;
-	--targets)
-		for t in $2; do
-			[[ $t =~ ^(athanor|threads|spike)$ ]] || wrong_call "unknown target '$t'"
-		done
-		;;
-	esac
-	printf -v "${1#--}" %s "$2"
-	shift 2
-done
-$memory && targets=athanor
-
-root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-cd "$root"
-
-for tool in cc nginx pg_config setpriv spawn-fcgi timeout wrk; do
-	type "$tool" >/dev/null 2>&1 || die "$tool is not installed"
-done
-pg_bin=$(pg_config --bindir)
-[[ -x $pg_bin/initdb ]] || die "PostgreSQL's server programs are not in $pg_bin"
-
-# PostgreSQL refuses root, and nginx needs no more: root gives both to another user.
-owner=$(id -un)
-as_owner=()
-if ((EUID == 0)); then
-	owner=postgres
-	id "$owner" >/dev/null 2>&1 || die "as root this needs a user named $owner"
-	as_owner=(setpriv "--reuid=$owner" "--regid=$owner" --init-groups --)
-fi
-
-# ---- what was started, and its end ---------------------------------------------------------
-
-dir=
-postmaster=
-nginx=
-load=
-declare -A worker # by target
-
-# wait_until SECONDS COMMAND...: until the command succeeds
-wait_until()
-{
-	local deadline=$((SECONDS + $1))
-
+within() { # SECONDS COMMAND...: true as soon as COMMAND is, false when the time is over
+	local end=$((SECONDS + $1))
 	shift
 	until "$@"; do
-		((SECONDS < deadline)) || return 1
-		sleep 0.05 # between two looks, not instead of one
+		((SECONDS <= end)) || return 1
+		sleep 0.02
 	done
 }
 
-gone()
-{
-	! kill -0 "$1" 2>/dev/null
-}
+# ---- what is measured ----------------------------------------------------------------------
 
-# end PID SIGNAL: asks, waits, and kills what does not listen
-end()
-{
-	if [[ -z $1 ]] || gone "$1"; then
-		return 0
-	fi
-	kill "-$2" "$1" 2>/dev/null
-	if wait_until "$end_seconds" gone "$1"; then
-		return 0
-	fi
-	say "process $1 did not end on SIG$2"
-	kill -KILL "$1" 2>/dev/null
-	wait_until "$end_seconds" gone "$1"
-}
-
-cleanup()
-{
-	local target
-
-	set +e # whatever fails, the rest is ended too
+ended() { [ -z "$(jobs -pr)" ]; }
+clean_up() {
 	trap '' HUP INT TERM
-	end "$load" TERM
-	end "$nginx" TERM
-	for target in "${!worker[@]}"; do
-		end "${worker[$target]}" TERM
-	done
-	end "$postmaster" INT # fast shutdown: does not wait for clients
-	[[ -z $dir ]] || rm -rf "$dir"
-}
-
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-dir=$(mktemp -d /tmp/ath-bench.XXXXXX)
-((EUID != 0)) || chown "$owner:" "$dir" # mode 0700: of root and this user alone
-
-# log_of NAME: the last lines of a log, for a message
-log_of()
-{
-	tail -n 5 "$dir/$1.log" 2>/dev/null || true
-}
-
-# ---- the database --------------------------------------------------------------------------
-
-start_postgres()
-{
-	say "starting a private PostgreSQL in $dir"
-	(cd "$dir" && exec "${as_owner[@]}" "$pg_bin/initdb" -D "$dir/pg" -U bench -A trust \
-		--no-locale -E UTF8 --no-sync) >"$dir/initdb.log" 2>&1 ||
-		die "initdb failed:" "$(log_of initdb)"
-	cat >>"$dir/pg/postgresql.conf" <<-END
-	listen_addresses = ''
-	unix_socket_directories = '$dir/pg'
-	shared_buffers = 128MB
-	max_connections = 100
-	END
-	(cd "$dir" && exec "${as_owner[@]}" "$pg_bin/postgres" -D "$dir/pg") \
-		</dev/null >"$dir/postgres.log" 2>&1 &
-	postmaster=$!
-	wait_until "$ready_seconds" postgres_ready ||
-		die "PostgreSQL did not start:" "$(log_of postgres)"
-}
-
-postgres_ready()
-{
-	! gone "$postmaster" || die "PostgreSQL ended:" "$(log_of postgres)"
-	"$pg_bin/pg_isready" -q -h "$dir/pg" -U bench -d postgres
-}
-
-# sql DATABASE: statements from stdin
-sql()
-{
-	psql -X -q -At -v ON_ERROR_STOP=1 -h "$dir/pg" -U bench -d "$1"
-}
-
-# The tables are the application's own. Without its program they come from the same file.
-make_tables()
-{
-	local file=sql/20260101000000_users_and_posts.sql
-
-	sql postgres <<<'create database bench'
-	if [[ -x $users ]] && DATABASE_URL=$url "$users" migrate >"$dir/migrate.log" 2>&1; then
-		return
-	fi
-	[[ ! -x $users ]] || say "$users migrate failed, taking $file:" "$(log_of migrate)"
-	[[ -r $file ]] || die "there is neither a program $users nor a file $file"
-	sed -n '/^-- migrate:up/,/^-- migrate:down/p' "$file" | sql bench
+	jobs -p | xargs -r kill 2>/dev/null || true
+	within 10 ended || { jobs -p | xargs -r kill -KILL 2>/dev/null || true; }
+	sql/cluster.sh remove "$dir" || true
+	rm -rf "$dir"
 }
 
 # Some names need escaping, and some ages are NULL. The spike knows only 4-byte ids: it has a
 # table of its own, with the same rows.
-fill_tables()
-{
-	sql bench <<-END
-	set client_min_messages = warning;
-	truncate users restart identity cascade;
+start_database() {
+	local psql=(psql -X -q -v ON_ERROR_STOP=1)
+	say "starting a private PostgreSQL in $dir"
+	sql/cluster.sh start "$dir"
+	unset "${!PG@}"
+	postmaster=$(head -n 1 "$dir/data/postmaster.pid")
+	DATABASE_URL=$(sql/cluster.sh url "$dir" bench)
+	export DATABASE_URL
+	"${psql[@]}" "$(sql/cluster.sh url "$dir")" <<<'create database bench'
+	build/users migrate >&2
+	"${psql[@]}" "$DATABASE_URL" <<-END
 	insert into users (name, email, age)
 	select case i % 100 when 2 then 'Ada "Countess" King' when 3 then e'back\\\\slash\ttab'
 	                    when 4 then 'Zoë Ångström' else 'User Number ' || i end,
@@ -251,87 +72,22 @@ fill_tables()
 	vacuum analyze spike.users;
 	checkpoint;
 	END
-	[[ $(sql bench <<<'select min(id), max(id) from users') == "1|$rows" ]] ||
-		die "the users do not have the ids 1 to $rows"
 }
 
-# ---- the workers and nginx -----------------------------------------------------------------
-
-# spawn TARGET COMMAND...: -n keeps the process our child, so its id is known and its stderr kept
-spawn()
-{
-	local target=$1 socket_owner=()
-
-	shift
-	((EUID != 0)) || socket_owner=(-U "$owner")
-	spawn-fcgi -n -s "$dir/$target.sock" -b 1024 -M 0600 "${socket_owner[@]}" -- "$@" \
-		>"$dir/$target.log" 2>&1 &
-	worker[$target]=$!
+# start_worker TARGET COMMAND...: -n keeps the process our child, so its id is known
+start_worker() {
+	spawn-fcgi -n -s "$dir/$1.sock" -b 1024 -M 0600 -- "${@:2}" >"$dir/$1.log" 2>&1 &
+	worker[$1]=$!
+	targets+=("$1")
 }
 
-start_worker()
-{
-	local source=../shared/spike/worker.c conninfo
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-	case $1 in
-	athanor)
-		if [[ ! -x $users ]]; then
-			say "athanor is skipped: there is no program $users"
-			return
-		fi
-		DATABASE_URL=$url spawn athanor "$(realpath "$users")"
-		;;
-	threads)
-		if [[ ! -x build/tests/bench/threads ]]; then
-			say "threads is skipped: there is no program build/tests/bench/threads"
-			return
-		fi
-		DATABASE_URL=$url spawn threads "$root/build/tests/bench/threads" "$threads"
-		;;
-	spike)
-		if [[ ! -r $source ]]; then
-			say "spike is skipped: there is no file $source"
-			return
-		fi
-		cc -O2 -w "-I$(pg_config --includedir)" "$source" -lpq -o "$dir/spike" ||
-			die "the spike does not compile"
-		conninfo="host=$dir/pg user=bench dbname=bench options='-c search_path=spike'"
-		spawn spike "$dir/spike" "$conninfo"
-		;;
-	esac
-}
-
-parameters()
-{
-	if [[ -r nginx/fastcgi_athanor.conf ]]; then
-		cat nginx/fastcgi_athanor.conf
-		return
-	fi
-	cat <<-'END'
-	fastcgi_param GATEWAY_INTERFACE CGI/1.1;
-	fastcgi_param REQUEST_METHOD    $request_method;
-	fastcgi_param REQUEST_SCHEME    $scheme;
-	fastcgi_param REQUEST_URI       $request_uri;
-	fastcgi_param SCRIPT_NAME       $fastcgi_script_name;
-	fastcgi_param QUERY_STRING      $query_string;
-	fastcgi_param CONTENT_TYPE      $content_type;
-	fastcgi_param CONTENT_LENGTH    $content_length;
-	fastcgi_param SERVER_PROTOCOL   $server_protocol;
-	fastcgi_param SERVER_SOFTWARE   nginx;
-	fastcgi_param SERVER_NAME       $server_name;
-	fastcgi_param SERVER_ADDR       $server_addr;
-	fastcgi_param SERVER_PORT       $server_port;
-	fastcgi_param REMOTE_ADDR       $remote_addr;
-	fastcgi_param REMOTE_PORT       $remote_port;
-	fastcgi_param HTTP_PROXY        "";
-	END
-}
-
-# nginx_configuration: the same for each target; its port is the only difference
-nginx_configuration()
-{
-	local target
-
+# Each target has a port, below the range that the kernel gives to clients, and is otherwise
+# configured like the others.
+nginx_configuration() {
+	local target next=$((20000 + RANDOM % 10000))
+	((EUID != 0)) || echo 'user root;'
 	cat <<-END
 	daemon off;
 	worker_processes auto;
@@ -348,11 +104,13 @@ nginx_configuration()
 		proxy_temp_path $dir/nginx.proxy;
 		scgi_temp_path $dir/nginx.scgi;
 		uwsgi_temp_path $dir/nginx.uwsgi;
-		default_type application/octet-stream;
 		keepalive_requests 1000000000;
 		fastcgi_keep_conn on;
+		include $PWD/nginx/fastcgi_athanor.conf;
 	END
-	for target in "${!worker[@]}"; do
+	for target in "${targets[@]}"; do
+		while listening $((++next)); do :; done
+		port[$target]=$next
 		cat <<-END
 		upstream $target {
 			server unix:$dir/$target.sock;
@@ -361,9 +119,8 @@ nginx_configuration()
 			keepalive_timeout 1s;
 		}
 		server {
-			listen 127.0.0.1:${port[$target]} backlog=1024;
+			listen 127.0.0.1:$next backlog=1024;
 			location / {
-				include $dir/parameters.conf;
 				fastcgi_pass $target;
 			}
 		}
@@ -372,84 +129,21 @@ nginx_configuration()
 	echo '}'
 }
 
-listening()
-{
-	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
-# choose_ports: one after the other, below the range that the kernel gives to clients
-choose_ports()
-{
-	local next=$((20000 + RANDOM % 10000)) target
-
-	for target in "${!worker[@]}"; do
-		while listening $((++next)); do :; done
-		port[$target]=$next
-	done
-}
-
-nginx_ready()
-{
-	local target
-
-	gone "$nginx" && return
-	for target in "${!worker[@]}"; do
-		listening "${port[$target]}" || return
-	done
-}
-
-# Another program may take a port between our look and nginx's: then others are tried.
-start_nginx()
-{
-	local attempt
-
-	parameters >"$dir/parameters.conf"
-	for attempt in 1 2 3 4 5; do
-		choose_ports
-		nginx_configuration >"$dir/nginx.conf"
-		(cd "$dir" && exec "${as_owner[@]}" nginx -p "$dir" -e "$dir/nginx.log" \
-			-c "$dir/nginx.conf") </dev/null >"$dir/nginx.out" 2>&1 &
-		nginx=$!
-		wait_until "$ready_seconds" nginx_ready || true
-		! gone "$nginx" && return
-		grep -q 'Address already in use' "$dir/nginx.log" || break
-		say "attempt $attempt: a port was taken in the meantime"
-	done
-	die "nginx did not start:" "$(log_of nginx)"
-}
-
-# get TARGET PATH: the whole answer
-get()
-{
-	local answer
-
-	exec 3<>"/dev/tcp/127.0.0.1/${port[$1]}" || return
-	printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$2" >&3
-	answer=$(timeout 5 cat <&3) || answer=
-	exec 3>&-
-	printf %s "$answer"
-}
-
-worker_ready()
-{
-	! gone "${worker[$1]}" || die "$1 ended:" "$(log_of "$1")"
-	[[ $(get "$1" /users/1) == HTTP/1.?' 200 '* ]]
+get() { curl --noproxy '*' -sf -m 5 "http://127.0.0.1:${port[$1]}$2"; } # TARGET PATH
+alive() { kill -0 "$2" 2>/dev/null || die "$1 ended: $(tail -n 5 "$dir/$1.log")"; } # NAME PID
+ready() { # TARGET
+	alive nginx "$nginx"
+	alive "$1" "${worker[$1]}"
+	get "$1" /users/1 >/dev/null
 }
 
 # The same answers are measured, or the figures mean nothing. (The spike escapes nothing and
 # leaves out the age; it is a floor.)
-compare_answers()
-{
+compare_answers() {
 	local id mine rival
-
-	[[ -n ${worker[athanor]-} && -n ${worker[threads]-} ]] || return 0
 	for id in 1 2 3 4 10 "$rows"; do
-		mine=$(get athanor "/users/$id")
-		rival=$(get threads "/users/$id")
-		mine=${mine#*$'\r\n\r\n'}
-		rival=${rival#*$'\r\n\r\n'}
-		[[ $mine == "$rival" ]] ||
-			die "answers to /users/$id differ: athanor: $mine threads: $rival"
+		mine=$(get athanor "/users/$id") rival=$(get threads "/users/$id")
+		[ "$mine" = "$rival" ] || die "/users/$id: athanor says $mine, threads $rival"
 	done
 }
 
@@ -457,8 +151,7 @@ compare_answers()
 
 # ticks PID...: for each the CPU time of the process, its threads and all its descendants, the
 # reaped ones included, in clock ticks
-ticks()
-{
+ticks() {
 	{ cat /proc/[0-9]*/stat 2>/dev/null || true; } | awk -v roots="$*" '
 	{
 		pid = $1
@@ -476,20 +169,14 @@ ticks()
 	}'
 }
 
-# machine_ticks: what all CPUs did for anybody, and what the host took from them
-machine_ticks()
-{
-	awk '$1 == "cpu" { print $2 + $3 + $4 + $9 }' /proc/stat
+# all_ticks TARGET: worker, PostgreSQL, nginx, this script with all but PostgreSQL below it, and
+# the whole machine with what its host took from it
+all_ticks() {
+	echo "$(ticks "${worker[$1]}" "$postmaster" "$nginx" $$)" \
+		"$(awk '$1 == "cpu" { print $2 + $3 + $4 + $9 }' /proc/stat)"
 }
 
-# all_ticks TARGET: worker, PostgreSQL, nginx, everything of ours with the load, the machine
-all_ticks()
-{
-	echo "$(ticks "${worker[$1]}" "$postmaster" "$nginx" $$) $(machine_ticks)"
-}
-
-write_load()
-{
+write_load() {
 	cat >"$dir/load.lua" <<-END
 	local queue = {}
 
@@ -513,63 +200,50 @@ write_load()
 	END
 }
 
-# run_load TARGET CONNECTIONS SECONDS: sets requests, duration (us), non_2xx, socket_errors,
-# mean_us, p99_us
-run_load()
-{
+# run_load TARGET CONNECTIONS SECONDS: sets requests, duration (us), socket_errors, mean_us, p99_us
+run_load() {
+	local non_2xx
 	timeout $(($3 + 20)) wrk -t 1 -c "$2" -d "${3}s" --latency -s "$dir/load.lua" \
 		"http://127.0.0.1:${port[$1]}/" </dev/null >"$dir/wrk.log" 2>&1 &
-	load=$!
-	wait "$load" || die "wrk failed:" "$(log_of wrk)"
-	load=
+	wait $! || die "wrk failed: $(tail -n 5 "$dir/wrk.log")"
 	read -r requests duration non_2xx socket_errors mean_us p99_us \
-		< <(sed -n 's/^result //p' "$dir/wrk.log") || die "wrk gave no result:" "$(log_of wrk)"
+		< <(sed -n 's/^result //p' "$dir/wrk.log")
 	((requests > 0)) || die "$1 answered nothing at $2 connections"
-	if ((non_2xx > 0)); then
-		say "$1: $non_2xx of $requests answers at $2 connections were not 2xx"
-		failed=true
-	fi
-	! gone "${worker[$1]}" || die "$1 ended:" "$(log_of "$1")"
+	((non_2xx == 0)) || die "$1: $non_2xx of $requests answers at $2 connections were not 2xx"
+	alive "$1" "${worker[$1]}"
 }
 
 # measure TARGET CONNECTIONS RUN: one line of figures
-measure()
-{
+measure() {
 	local before after
-
 	before=$(all_ticks "$1")
 	run_load "$1" "$2" "$seconds"
 	after=$(all_ticks "$1")
-	awk -v target="$1" -v connections="$2" -v run="$3" -v before="$before" -v after="$after" \
-		-v requests="$requests" -v duration="$duration" -v errors="$socket_errors" \
-		-v mean="$mean_us" -v p99="$p99_us" -v hz="$(getconf CLK_TCK)" \
-		-v cpus="$(nproc)" 'BEGIN {
+	awk -v line="$1 $2 $3" -v before="$before" -v after="$after" -v requests="$requests" \
+		-v duration="$duration" -v errors="$socket_errors" -v mean="$mean_us" \
+		-v p99="$p99_us" -v hz="$(getconf CLK_TCK)" -v cpus="$(nproc)" 'BEGIN {
 		split(before, b, " ")
 		split(after, a, " ")
 		rate = requests / duration * 1e6
-		printf "%s %d %d %.0f", target, connections, run, rate
+		printf "%s %.0f", line, rate
 		for (i = 1; i <= 3; i++)
 			printf " %.2f", (a[i] - b[i]) / hz * 1e6 / requests
-		others = (a[5] - b[5] - (a[4] - b[4])) / hz / (duration / 1e6) / cpus
+		ours = a[4] - b[4] + a[2] - b[2]
+		others = (a[5] - b[5] - ours) / hz / (duration / 1e6) / cpus
 		printf " %.2f %.1f %d %.3f\n", p99 / 1e3, rate * mean / 1e6, errors, others
-	}'
+	}' >>"$dir/figures"
+	say "$1, $2 connections, run $3 of $runs: $((requests * 1000000 / duration)) requests/s"
 }
 
-measure_all()
-{
-	local count run target line done=0 total
-
-	total=$(($(wc -w <<<"$connections") * runs * ${#worker[@]}))
-	for count in $connections; do
-		for target in $present; do # fills the caches, opens the kept connections
+measure_all() {
+	local count run target
+	for count in 32 128; do
+		for target in "${targets[@]}"; do # fills the caches, opens the kept connections
 			run_load "$target" "$count" 1
 		done
 		for ((run = 1; run <= runs; run++)); do
-			for target in $present; do
-				measure "$target" "$count" "$run" >"$dir/line"
-				cat "$dir/line" >>"$dir/figures"
-				line=$(cut -d ' ' -f 4 "$dir/line")
-				say "$((++done))/$total: $target, $count connections: $line requests/s"
+			for target in "${targets[@]}"; do
+				measure "$target" "$count" "$run"
 			done
 		done
 	done
@@ -578,10 +252,9 @@ measure_all()
 # Rate times mean latency is the number of requests under way. What is not near the number of
 # connections tells of connections that nobody serves: it is too small when they never got an
 # answer, and too large when they got it late, since wrk adds the samples that a stall swallowed.
-report()
-{
-	awk -v order="$present" -v runs="$runs" -v seconds="$seconds" -v rows="$rows" \
-		-v threads="$threads" -v cpus="$(nproc)" '
+report() {
+	awk -v order="${targets[*]}" -v runs="$runs" -v seconds="$seconds" -v rows="$rows" \
+		-v cpus="$(nproc)" '
 	function sort(list, n,   i, j, value) {
 		for (i = 2; i <= n; i++) {
 			value = list[i]
@@ -629,9 +302,8 @@ report()
 		targets = split(order, target, " ")
 		for (t = 1; t <= targets; t++)
 			present[target[t]]
-		printf "One row of %d by primary key: medians of %d runs of %d s, %d CPUs",
+		printf "One row of %d by primary key: medians of %d runs of %d s, %d CPUs.\n",
 			rows, runs, seconds, cpus
-		printf "%s.\n", "threads" in present ? ", " threads " threads" : ""
 		printf "CPU time is in microseconds a request.\n\n"
 		printf "%11s  %-8s %10s %10s %10s %9s %9s %9s\n", "connections", "target",
 			"requests/s", "worker CPU", "PostgreSQL", "nginx", "p99 ms", "under way"
@@ -671,92 +343,82 @@ report()
 
 # ---- memory --------------------------------------------------------------------------------
 
-# memory_of PID: VmRSS and VmHWM in KiB, of the largest when the process has workers below it
-memory_of()
-{
-	{ cat /proc/[0-9]*/status 2>/dev/null || true; } | awk -v root="$1" '
-	$1 == "Pid:" { pid = $2 }
-	$1 == "PPid:" { parent[pid] = $2 }
-	$1 == "VmHWM:" { high[pid] = $2 }
-	$1 == "VmRSS:" { resident[pid] = $2 }
-	END {
-		for (pid in resident) {
-			for (p = pid; p != root && p in parent; p = parent[p])
-				;
-			if (p == root && resident[pid] > most) {
-				most = resident[pid]
-				peak = high[pid]
-			}
-		}
-		print most + 0, peak + 0
-	}'
-}
-
-# wrk counts seconds, not requests: each run is as long as what is missing took before
-measure_memory()
-{
-	local step total=0 length rate=0
-
-	echo "0 $(memory_of "${worker[athanor]}")" >"$dir/figures"
-	for ((step = 1; step <= memory_steps; step++)); do
-		while ((total < step * memory_step)); do
-			length=2
-			((rate == 0)) || length=$(((step * memory_step - total) / rate + 1))
-			run_load athanor "$memory_connections" $((length < 60 ? length : 60))
+# Over a million requests in four parts: the memory after each. wrk counts seconds, not requests,
+# so a part ends with the run that completes it.
+measure_memory() {
+	local part total=0
+	for part in 1 2 3 4; do
+		while ((total < part * 250000)); do
+			run_load athanor 128 5
 			total=$((total + requests))
-			rate=$((requests * 1000000 / duration + 1))
-			say "$total requests, $rate a second"
+			say "$total requests"
 		done
-		echo "$total $(memory_of "${worker[athanor]}")" >>"$dir/figures"
-	done
+		awk -v total="$total" '/^VmRSS:/ { rss = $2 / 1024 }
+			/^VmHWM:/ { high = $2 / 1024 }
+			END { print total, rss, high }' "/proc/${worker[athanor]}/status"
+	done >"$dir/figures"
 }
 
 # Flat: what the first quarter reached is not passed by more than a twentieth.
-report_memory()
-{
-	awk -v connections="$memory_connections" -v limit="$memory_limit_mib" '
+report_memory() {
+	awk '
 	BEGIN {
-		printf "Memory of the worker at %d connections, in MiB.\n\n", connections
+		printf "Memory of the worker at 128 connections, in MiB.\n\n"
 		printf "%10s %8s %8s\n", "requests", "VmRSS", "VmHWM"
 	}
-	{
-		printf "%10d %8.1f %8.1f\n", $1, $2 / 1024, $3 / 1024
-		resident[NR] = $2
-		high = $3 / 1024
-	}
+	NR == 1 { first = $2 }
+	{ printf "%10d %8.1f %8.1f\n", $1, $2, $3 }
 	END {
-		printf "\nat most %.1f MiB: goal < %d %s\n", high, limit,
-			high < limit ? "met" : "MISSED"
-		growth = resident[NR] / resident[2]
-		printf "after the first quarter x %.3f: goal flat, <= 1.05 %s\n", growth,
-			growth <= 1.05 ? "met" : "MISSED"
+		printf "\nat most %.1f: goal < 12 %s\n", $3, $3 < 12 ? "met" : "MISSED"
+		printf "after the first quarter x %.3f: goal flat, <= 1.05 %s\n", $2 / first,
+			$2 / first <= 1.05 ? "met" : "MISSED"
 	}' "$dir/figures"
 }
 
 # --------------------------------------------------------------------------------------------
 
-declare -A port # by target
-failed=false
-url="postgresql://bench@/bench?host=$dir/pg"
-
-start_postgres
-make_tables
-fill_tables
-write_load
-for target in $targets; do
-	start_worker "$target"
+runs=5 seconds=5 memory=false
+while (($# > 0)); do
+	case $1:${2-} in
+	--memory:*) memory=true && shift && continue ;;
+	--runs:[1-9]*) runs=$2 ;;
+	--seconds:[1-9]*) seconds=$2 ;;
+	*)
+		sed -n '2,/^set/s/^# \{0,1\}//p' tests/bench/bench.sh >&2
+		exit 2
+		;;
+	esac
+	shift 2
 done
-((${#worker[@]} > 0)) || die "nothing to measure"
-start_nginx
-present=
-for target in $targets; do
-	[[ -n ${worker[$target]-} ]] || continue
-	wait_until "$ready_seconds" worker_ready "$target" ||
-		die "$target does not answer:" "$(log_of "$target")"
-	present+="${present:+ }$target"
+for program in build/users build/tests/bench/threads; do
+	[ -x "$program" ] || die "$program is not built: make bench"
+done
+type curl nginx spawn-fcgi wrk >/dev/null ||
+	die "packages are missing: nginx/stack.sh packages test"
+
+declare -A worker port # by target
+targets=()
+dir=$(mktemp -d /tmp/ath-bench.XXXXXX)
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+start_database
+start_worker athanor build/users
+start_worker threads build/tests/bench/threads
+if ! $memory && [ -r $spike ]; then
+	"${CC:-gcc}" -O2 -w "-I$(pg_config --includedir)" $spike -lpq -o "$dir/spike"
+	start_worker spike "$dir/spike" \
+		"host=$dir/pg user=postgres dbname=bench options='-c search_path=spike'"
+fi
+nginx_configuration >"$dir/nginx.conf"
+nginx -p "$dir" -e "$dir/nginx.log" -c "$dir/nginx.conf" </dev/null >"$dir/nginx.out" 2>&1 &
+nginx=$!
+for target in "${targets[@]}"; do
+	within 20 ready "$target" || die "$target does not answer: $(tail -n 5 "$dir/$target.log")"
 done
 compare_answers
-
+write_load
 if $memory; then
 	measure_memory
 	report_memory
@@ -764,4 +426,3 @@ else
 	measure_all
 	report
 fi
-! $failed || die "not all answers were 2xx: the figures mean nothing"

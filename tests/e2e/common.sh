@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 export LC_ALL=C
 unset "${!PG@}" "${!ATHANOR_@}" DATABASE_URL PORT
 
-readonly patience=60 # seconds until something is called broken
+readonly patience=${PATIENCE:-60} # seconds until something is called broken
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d /tmp/ath-e2e.XXXXXX)
 chmod 755 "$work" # nginx's user must get in
@@ -18,12 +18,12 @@ run=$work/run
 build=$(realpath "${BUILD:-build}")
 program=$build/users
 export WORKER_PROGRAM=$program
-passed=0 failed=0 url='' database='' status='' head='' body='' children=()
+passed=0 failed=0 url='' database='' status='' head='' body=''
 
 clean_up() {
 	local child
 	trap - EXIT
-	for child in "${children[@]}"; do kill -KILL "$child" 2>/dev/null; done
+	for child in $(jobs -p); do kill -KILL "$child" 2>/dev/null; done
 	[ ! -f "$run/database" ] || nginx/stack.sh remove "$run" >/dev/null
 	rm -rf "$work"
 }

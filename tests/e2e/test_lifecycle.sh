@@ -142,7 +142,6 @@ start_worker() {
 	DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
 		>/dev/null 2>>"$work/worker.log" </dev/null &
 	worker=$!
-	children+=("$worker")
 	within "$patience" answers 200 || fail "a new worker" "$status" 200
 }
 # The exit status of the worker, which has to end now.
@@ -157,13 +156,13 @@ check_that "TERM ends the stack's worker" within "$patience" gone "$(cat "$run/w
 rm -f "$run/app.sock"
 start_worker
 
-# A transaction of ours that holds a row: what needs it waits until we let go.
-hold() { # ROW of users
+# A transaction of ours that holds a lock: what needs it waits until we let go.
+hold() { # STATEMENT
 	coproc holder { exec psql -X -q -A -t "$database" 2>&1; }
-	children+=("$holder_PID")
-	echo "begin; select 'held' from users where id = $1 for update;" >&"${holder[1]}"
+	echo "begin; $1; select 'held';" >&"${holder[1]}"
 	read -r -t "$patience" -u "${holder[0]}" line && [ "$line" = held ] || fail "a lock" "$line" held
 }
+row_of() { echo "do 'begin perform from users where id = $1 for update; end'"; }
 let_go() {
 	local pid=$holder_PID
 	echo 'rollback; \q' >&"${holder[1]}"
@@ -172,9 +171,14 @@ let_go() {
 waiting() { # COUNT: so many wait for a lock
 	[ "$(query "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")" = "$1" ]
 }
-# in_flight NAME METHOD PATH BODY: in the background; its answer is told by answered
+# in_flight NAME METHOD PATH BODY: in the background; its answer is in $work/NAME
 in_flight() {
-	(request "${@:2}" && printf '%s %s\n%s\n' "$status" "$(header Retry-After)" "$body" >"$work/$1") &
+	(
+		answer=$work/$1 work=$work/$1.files
+		mkdir -p "$work"
+		request "${@:2}"
+		printf '%s %s\n%s\n' "$status" "$(header Retry-After)" "$body" >"$answer"
+	) &
 	flights+=($!)
 }
 flights=()
@@ -185,7 +189,7 @@ land() {
 
 # ---- TERM ------------------------------------------------------------------------------------
 
-hold 1
+hold "$(row_of 1)"
 in_flight slow POST /posts '{"user_id":1,"title":"Held up"}'
 within "$patience" waiting 1 || fail "a request that waits" none one
 kill -TERM "$worker"
@@ -221,10 +225,10 @@ kill -INT "$worker"
 ended
 check "INT ends it, too" "$code" 0
 
-# a second TERM does not wait for what is in flight
+# a second TERM does not wait for what is in flight, unless it is being committed
 start_worker
-hold 1
-in_flight slow POST /posts '{"user_id":1,"title":"Cut off"}'
+hold 'lock table users'
+in_flight slow GET /users/1 ''
 within "$patience" waiting 1 || fail "a request that waits" none one
 kill -TERM "$worker"
 left() { [ "$(grep -c 'worker leaves' "$work/worker.log")" = 4 ]; }
@@ -232,14 +236,14 @@ within "$patience" left || fail "a worker that leaves" no yes
 kill -TERM "$worker"
 ended
 check "a second TERM ends it at once" "$code" 0
-let_go
 land
+let_go
 check_like "the request in flight then is not answered with success" "$(<"$work/slow")" '50[234] *'
 
 # ---- the deadline -----------------------------------------------------------------------------
 
 start_worker
-hold 2
+hold "$(row_of 2)"
 in_flight late PATCH /users/2 '{"age":42}'
 land
 check_like "a PATCH that waits past its deadline" "$(<"$work/late")" '504 *'
@@ -250,12 +254,12 @@ expect "the next one" 200 '"age":42'
 
 # ---- the database goes away, and comes back -----------------------------------------------------
 
-hold 1
+hold "$(row_of 1)"
 in_flight unknown POST /posts '{"user_id":1,"title":"Unknown"}'
 within "$patience" waiting 1 || fail "a request that waits" none one
 sql/cluster.sh kill "$run"
 land
-wait "$holder_PID" 2>/dev/null
+let_go 2>/dev/null
 check_like "a crash while committing" "$(<"$work/unknown")" '503 *outcome-unknown*'
 unavailable() { # NAME METHOD PATH BODY
 	request "${@:2}"
@@ -297,7 +301,6 @@ sql/cluster.sh stop "$run"
 DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -- "$program" \
 	>/dev/null 2>>"$work/worker.log" </dev/null &
 worker=$!
-children+=("$worker")
 check_that "a worker starts without its database" within "$patience" answers 503
 sql/cluster.sh start "$run"
 check_that "and finds it later" within "$patience" answers 200
@@ -324,7 +327,7 @@ for i in {1..4}; do
 	flights+=($!)
 done
 within "$patience" has_read 200 || fail "readers" none some
-hold 1
+hold "$(row_of 1)"
 in_flight killed POST /posts '{"user_id":1,"title":"Killed"}'
 within "$patience" waiting 1 || fail "a request that waits" none one
 kill -KILL "$worker"

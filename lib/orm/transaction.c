@@ -1,0 +1,146 @@
+/*
+ * transaction.c - transactions beyond the usual: isolation, savepoints, trying again.
+ */
+#include "orm/internal.h"
+
+/* Runs a statement of ours in the open transaction, whatever error the session is in. */
+static bool run_fixed(struct ath_session *session, const char *text, struct ath_error *error)
+{
+	struct ath_statement statement = { .text = text,
+					   .length = strlen(text),
+					   .hash = ath_hash(text, strlen(text)) };
+	void *result = NULL;
+	struct ath_batch batch = { .statements = &statement,
+				   .count = 1,
+				   .results = &result,
+				   .arena = session->arena };
+	enum ath_status status = ath_engine_run(session->engine, session->connection, &batch,
+						session->deadline, false);
+
+	session->statement_count++;
+	if (status != ATH_OK)
+		*error = batch.error;
+	else
+		ath_batch_clear(&batch);
+	return status == ATH_OK;
+}
+
+/* ---- savepoints ---------------------------------------------------------------------------- */
+
+static bool run_savepoint(struct ath_session *session, const char *format, int number,
+			  struct ath_error *error)
+{
+	/* numbered by depth, so that the statements stay few and prepared */
+	char *text = ath_arena_printf(session->arena, format, number);
+
+	if (text != NULL)
+		return run_fixed(session, text, error);
+	ath_error_set(error, ATH_ENOMEM, "the session's memory is used up");
+	return false;
+}
+
+bool ath_savepoint(struct ath_session *session, struct ath_savepoint *savepoint)
+{
+	struct ath_error error = { 0 };
+
+	savepoint->number = 0;
+	if (!ath_begin(session) || !ath_flush(session))
+		return false;
+	if (!run_savepoint(session, "SAVEPOINT ath_%d", session->savepoints + 1, &error)) {
+		ath_session_take_error(session, &error);
+		return false;
+	}
+	savepoint->number = ++session->savepoints;
+	return true;
+}
+
+/* One that was released, rolled back beyond, or never set is no use any more. */
+static bool is_open(struct ath_session *session, const struct ath_savepoint *savepoint)
+{
+	return session->connection != NULL && savepoint->number > 0 &&
+	       savepoint->number <= session->savepoints;
+}
+
+bool ath_release(struct ath_session *session, struct ath_savepoint *savepoint)
+{
+	struct ath_error error = { 0 };
+	bool open = is_open(session, savepoint);
+	int number = savepoint->number;
+
+	if (!ath_session_ok(session) || !ath_flush(session))
+		return false;
+	savepoint->number = 0;
+	if (!open)
+		ath_session_fail(session, ATH_EINVAL, "the savepoint is not open any more");
+	else if (!run_savepoint(session, "RELEASE SAVEPOINT ath_%d", number, &error))
+		ath_session_take_error(session, &error);
+	else
+		session->savepoints = number - 1;
+	return ath_session_ok(session);
+}
+
+bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoint)
+{
+	struct ath_error error = { 0 };
+
+	if (!is_open(session, savepoint)) {
+		ath_session_fail(session, ATH_EINVAL, "the savepoint is not open any more");
+		return false;
+	}
+	if (!run_savepoint(session, "ROLLBACK TO SAVEPOINT ath_%d", savepoint->number, &error)) {
+		ath_session_take_error(session, &error);
+		ath_session_disconnect(session);
+		return false;
+	}
+	session->savepoints = savepoint->number;
+	ath_error_clear(&session->error);
+	ath_rows_init(&session->rows, session->arena);
+	return true;
+}
+
+/* ---- trying again --------------------------------------------------------------------------- */
+
+static bool may_be_tried_again(const struct ath_session *session)
+{
+	return session->error.status == ATH_ESERIALIZATION;
+}
+
+/* Longer after each failure, and never the same for two that met. */
+static int64_t pause_ms(int attempt)
+{
+	enum { FIRST_MS = 10 };
+	struct ath_uuid random;
+	int64_t most = (int64_t)FIRST_MS << (attempt < 6 ? attempt : 6);
+	uint16_t chance = 0;
+
+	if (ath_uuid_random(&random) == ATH_OK)
+		memcpy(&chance, random.bytes, sizeof chance);
+	return 1 + chance % most;
+}
+
+enum ath_status ath_retry(struct ath_engine *engine, int attempts,
+			  void (*work)(struct ath_session *session, void *arg), void *arg,
+			  struct ath_error *error)
+{
+	enum ath_status status = ATH_EINVAL;
+
+	ath_error_clear(error);
+	for (int attempt = 0; attempt < attempts; attempt++) {
+		struct ath_session *session;
+		bool again;
+
+		status = ath_session_open(&session, engine, NULL);
+		if (status != ATH_OK)
+			break;
+		work(session, arg);
+		status = session->error.status;
+		*error = session->error;
+		again = may_be_tried_again(session);
+		ath_session_close(&session);
+		if (!again || attempt + 1 == attempts)
+			break;
+		if (ath_sleep(pause_ms(attempt)) != ATH_OK)
+			break;
+	}
+	return status;
+}

@@ -21,7 +21,8 @@ BUILD ?= build$(if $(SAN),/$(SAN))
 PKGS := libpq libcjson
 LIBS_EXTRA := -lm -pthread
 
-WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat-security -Werror
 OPT := -O2 -g -fno-omit-frame-pointer
 CPPFLAGS_ALL := -D_GNU_SOURCE -Ilib $(CPPFLAGS)
 CFLAGS_ALL := -std=c17 $(WARN) $(OPT) -fPIC -fvisibility=hidden -pthread $(CFLAGS)
@@ -150,4 +151,4 @@ tidy:
 clean: stop
 	$(Q)rm -rf build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -16,10 +16,10 @@ ATH_DECLARE(post);
 /** A person who can log in. */
 struct user {
 	int64_t id;
-	const char *name;	   /**< as shown */
-	const char *email;	   /**< unique */
+	const char *name;          /**< as shown */
+	const char *email;         /**< unique */
 	struct ath_null_int32 age; /**< NULL: not told */
-	struct post_list posts;	   /**< filled only by ath_load() */
+	struct post_list posts;    /**< filled only by ath_load() */
 };
 ATH_DECLARE(user);
 

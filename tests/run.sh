@@ -10,13 +10,14 @@ cd "$(dirname "$0")/.." || exit 1
 
 readonly limit=600 # seconds for one runner
 work=$(mktemp -d /tmp/ath-test.XXXXXX)
+chmod 755 "$work" # the server is another user when root runs this
 passed=0
 failed=0
 failures=()
 
 finish()
 {
-	sql/cluster.sh stop "$work/cluster"
+	sql/cluster.sh remove "$work/cluster"
 	rm -rf "$work"
 }
 trap finish EXIT

@@ -10,7 +10,12 @@
 
 #include "base/internal.h"
 
-enum { FIRST_BLOCK = 16 * 1024, LARGEST_BLOCK = 1024 * 1024, DEFAULT_CEILING = 16 * 1024 * 1024 };
+enum {
+	RESERVE = 8 * 1024,
+	FIRST_BLOCK = 16 * 1024,
+	LARGEST_BLOCK = 1024 * 1024,
+	DEFAULT_CEILING = 16 * 1024 * 1024
+};
 
 static const size_t alignment = _Alignof(max_align_t);
 
@@ -29,6 +34,7 @@ struct cleanup {
 struct ath_arena {
 	struct block *first, *current;
 	struct cleanup *cleanups;
+	struct block *reserve; /* for ath_arena_beyond() when the system has no memory */
 	size_t ceiling, used;
 	bool failed;
 };
@@ -49,6 +55,11 @@ enum ath_status ath_arena_open(struct ath_arena **arena, size_t ceiling)
 	*arena = NULL;
 	if (made == NULL)
 		return ATH_ENOMEM;
+	made->reserve = block_new(RESERVE);
+	if (made->reserve == NULL) {
+		free(made);
+		return ATH_ENOMEM;
+	}
 	/* at most half of what size_t holds, so that rounding up cannot overflow */
 	made->ceiling = ceiling == 0 ? DEFAULT_CEILING : ceiling;
 	if (made->ceiling > SIZE_MAX / 2)
@@ -91,6 +102,7 @@ void ath_arena_reset(struct ath_arena *arena)
 	}
 #endif
 	arena->current = arena->first;
+	arena->reserve->used = 0;
 	arena->used = 0;
 	arena->failed = false;
 }
@@ -101,6 +113,7 @@ void ath_arena_close(struct ath_arena **arena)
 		return;
 	run_cleanups(*arena);
 	free_chain((*arena)->first);
+	free((*arena)->reserve);
 	free(*arena);
 	*arena = NULL;
 }
@@ -190,6 +203,23 @@ void *ath_arena_zalloc(struct ath_arena *arena, size_t count, size_t size)
 	return memory;
 }
 
+/*
+ * When the system refuses, from the reserve: the first piece of it for good (a session that is
+ * in error), all later ones in the same place, since nothing that they hold is used any more.
+ */
+static void *take_reserve(struct ath_arena *arena, size_t size)
+{
+	struct block *reserve = arena->reserve;
+	char *memory = (char *)reserve->bytes + reserve->used;
+
+	if (size > reserve->size - reserve->used)
+		return NULL;
+	memset(memory, 0, size);
+	if (reserve->used == 0)
+		reserve->used = (size + alignment - 1) & ~(alignment - 1);
+	return memory;
+}
+
 void *ath_arena_beyond(struct ath_arena *arena, size_t size)
 {
 	size_t ceiling = arena->ceiling;
@@ -201,7 +231,7 @@ void *ath_arena_beyond(struct ath_arena *arena, size_t size)
 	if (arena->used > ceiling)
 		arena->used = ceiling;
 	arena->failed = true;
-	return memory;
+	return memory != NULL ? memory : take_reserve(arena, size);
 }
 
 void *ath_arena_grow(struct ath_arena *arena, void *old, size_t old_size, size_t new_size)

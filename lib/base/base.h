@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-#define ATH_API __attribute__((visibility("default")))
-#define ATH_MUST_CHECK __attribute__((warn_unused_result))
+#define ATH_API                     __attribute__((visibility("default")))
+#define ATH_MUST_CHECK              __attribute__((warn_unused_result))
 #define ATH_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
 
 #ifndef __cplusplus
@@ -71,9 +71,9 @@ ATH_API const char *ath_status_text(enum ath_status status);
  */
 struct ath_error {
 	enum ath_status status;
-	char sqlstate[6];     /**< five characters, or "" when no database spoke */
-	char message[250];    /**< for the log: may quote the database */
-	char constraint[64];  /**< the constraint that was violated, or "" */
+	char sqlstate[6];    /**< five characters, or "" when no database spoke */
+	char message[250];   /**< for the log: may quote the database */
+	char constraint[64]; /**< the constraint that was violated, or "" */
 	char table[64];
 	char column[64];
 };
@@ -129,13 +129,13 @@ ATH_API void *ath_arena_zalloc(struct ath_arena *arena, size_t count, size_t siz
 ATH_API void *ath_arena_grow(struct ath_arena *arena, void *old, size_t old_size,
 			     size_t new_size) ATH_MUST_CHECK;
 /** A copy that ends in NUL, or NULL. */
-ATH_API char *ath_arena_copy(struct ath_arena *arena, const char *data, size_t length)
-	ATH_MUST_CHECK;
+ATH_API char *ath_arena_copy(struct ath_arena *arena, const char *data,
+			     size_t length) ATH_MUST_CHECK;
 ATH_API char *ath_arena_printf(struct ath_arena *arena, const char *format, ...)
 	ATH_PRINTF(2, 3) ATH_MUST_CHECK;
 /** Has cleanup(arg) called at the next reset; false when there is no memory for the note. */
-ATH_API bool ath_arena_defer(struct ath_arena *arena, void (*cleanup)(void *arg), void *arg)
-	ATH_MUST_CHECK;
+ATH_API bool ath_arena_defer(struct ath_arena *arena, void (*cleanup)(void *arg),
+			     void *arg) ATH_MUST_CHECK;
 
 /** Zeroed memory for count objects of a type: ath_new(arena, struct user, 3). */
 #define ath_new(arena, type, count) ((type *)ath_arena_zalloc((arena), (count), sizeof(type)))
@@ -185,8 +185,7 @@ ATH_API struct ath_timestamp ath_timestamp_now(void);
 /** RFC 3339 in UTC, microseconds without trailing zeros; returns the length, NUL excluded. */
 ATH_API size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_TIMESTAMP_MAX_TEXT]);
 /** Reads RFC 3339 with any offset, years 0001 to 9999, and "infinity", "-infinity". */
-ATH_API bool ath_timestamp_parse(struct ath_text text, struct ath_timestamp *moment)
-	ATH_MUST_CHECK;
+ATH_API bool ath_timestamp_parse(struct ath_text text, struct ath_timestamp *moment) ATH_MUST_CHECK;
 
 /** RFC 4122; all zero in a row that is to be inserted means "not set". */
 struct ath_uuid {

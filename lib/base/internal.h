@@ -28,12 +28,14 @@ static inline uint64_t ath_hash(const void *data, size_t length)
 	return hash ^ hash >> 29;
 }
 
-/** Counts bytes that live elsewhere but as long as the arena; false, and failed, past the ceiling. */
+/** Counts bytes that live elsewhere but as long as the arena; false, and failed, past the ceiling.
+ */
 bool ath_arena_charge(struct ath_arena *arena, size_t bytes);
 /**
  * Zeroed memory past the ceiling, for what a caller must be able to point at while the failure
- * is on its way up; the arena counts as failed. NULL only when the system has no memory.
+ * is on its way up; the arena counts as failed. Never NULL up to ATH_BEYOND bytes.
  */
+enum { ATH_BEYOND = 4096 };
 void *ath_arena_beyond(struct ath_arena *arena, size_t size);
 /** Length of the UTF-8 sequence at the front of data (left > 0), or 0 when it is not one. */
 size_t ath_utf8_sequence(const char *data, size_t left);

@@ -29,8 +29,8 @@ enum kind { PREPARE, FORGET, EXECUTE, SYNC };
 /* What an outcome will be for. */
 struct expected {
 	enum kind kind;
-	uint32_t index; /* EXECUTE: which statement; PREPARE: the number of its name */
-	int64_t since;  /* SYNC: when the batch was sent */
+	uint32_t index;          /* EXECUTE: which statement; PREPARE: the number of its name */
+	int64_t since;           /* SYNC: when the batch was sent */
 	struct ath_batch *batch; /* NULL: nobody waits any more */
 };
 
@@ -206,7 +206,7 @@ bool ath_connection_is_dead(const struct ath_connection *connection)
 	return connection->dead;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static enum ath_status prepare(struct ath_connection *connection, struct ath_batch *batch,
 			       const struct ath_statement *statement, struct prepared **entry)
@@ -291,7 +291,7 @@ static void flush(struct ath_turn_end *end)
 				 status == ATH_OK ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static void take_result(struct ath_connection *connection, const struct expected *expected,
 			void *result)
@@ -337,7 +337,7 @@ static bool receive(struct ath_connection *connection)
 	case ATH_OUTCOME_ERROR:
 		if (expected.kind == SYNC)
 			return true; /* the transaction failed at its end; the sync still comes */
-		/* fall through */
+				     /* fall through */
 	case ATH_OUTCOME_SKIPPED:
 		if (expected.kind == PREPARE)
 			drop_number(connection, expected.index);
@@ -367,7 +367,7 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 		die(connection, &error);
 }
 
-/* ---- staleness ------------------------------------------------------------------------------------ */
+/* ---- staleness ------------------------------------------------------------------------------ */
 
 bool ath_batch_is_stale(const struct ath_batch *batch)
 {
@@ -386,7 +386,7 @@ void ath_connection_forget(struct ath_connection *connection, const struct ath_b
 	}
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handle)
 {
@@ -403,8 +403,7 @@ struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handl
 	connection->watch = (struct ath_watch){ .fd = engine->driver->fd(handle),
 						.events = EPOLLIN,
 						.ready = connection_ready };
-	if (connection->ring == NULL ||
-	    ath_watch_add(engine->loop, &connection->watch) != ATH_OK) {
+	if (connection->ring == NULL || ath_watch_add(engine->loop, &connection->watch) != ATH_OK) {
 		free(connection->ring);
 		free(connection);
 		return NULL;

@@ -83,13 +83,13 @@ struct ath_engine;
 
 /** Zero means the default; so does NULL for all of it. What the URL says goes first. */
 struct ath_engine_options {
-	int pipelines;           /**< shared connections for reads, at most; 4 (1 to 64) */
-	int pool_size;           /**< connections for transactions, at most; 4 (1 to 1000) */
-	int pool_timeout_ms;     /**< how long to wait for one; 10000 */
-	int connect_timeout_s;   /**< 5; libpq allows no less than 2 */
-	int statement_timeout_ms; /**< a statement ends after this; 30000; -1: never */
+	int pipelines;             /**< shared connections for reads, at most; 4 (1 to 64) */
+	int pool_size;             /**< connections for transactions, at most; 4 (1 to 1000) */
+	int pool_timeout_ms;       /**< how long to wait for one; 10000 */
+	int connect_timeout_s;     /**< 5; libpq allows no less than 2 */
+	int statement_timeout_ms;  /**< a statement ends after this; 30000; -1: never */
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
-	struct ath_loop *loop;   /**< the worker's; NULL: the fiber's, or one of its own */
+	struct ath_loop *loop;     /**< the worker's; NULL: the fiber's, or one of its own */
 };
 
 /**

@@ -35,9 +35,9 @@ struct ath_target {
 };
 
 enum ath_outcome {
-	ATH_OUTCOME_NONE,   /* nothing more has arrived */
-	ATH_OUTCOME_RESULT, /* a statement's result, now the caller's */
-	ATH_OUTCOME_ERROR,  /* a statement, or the transaction at its sync, failed */
+	ATH_OUTCOME_NONE,    /* nothing more has arrived */
+	ATH_OUTCOME_RESULT,  /* a statement's result, now the caller's */
+	ATH_OUTCOME_ERROR,   /* a statement, or the transaction at its sync, failed */
 	ATH_OUTCOME_SKIPPED, /* not run, because one before it in its batch failed */
 	ATH_OUTCOME_SYNC,
 };

@@ -32,7 +32,7 @@ struct ath_engine {
 	struct ath_pool_wait *pipeline_waits;
 
 	struct ath_connection *idle[ATH_MAX_POOL]; /* the pool's; the last is the newest */
-	size_t idle_count, pool_count;     /* pool_count: with the lent and the opening ones */
+	size_t idle_count, pool_count; /* pool_count: with the lent and the opening ones */
 	size_t pool_opening;
 	struct ath_pool_wait *pool_waits, **pool_waits_tail;
 
@@ -42,10 +42,10 @@ struct ath_engine {
 };
 
 /* Connects on another thread and then calls opened in the loop, with NULL on failure. */
-enum ath_status ath_engine_connect(struct ath_engine *engine,
-				   void (*opened)(struct ath_engine *engine,
-						  struct ath_connection *connection))
-	ATH_MUST_CHECK;
+enum ath_status
+ath_engine_connect(struct ath_engine *engine,
+		   void (*opened)(struct ath_engine *engine,
+				  struct ath_connection *connection)) ATH_MUST_CHECK;
 /* ATH_EINVAL in a child of the process that opened it, and in a fiber of another loop. */
 enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error);
 /* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */

@@ -33,8 +33,8 @@ void ath_batch_clear(struct ath_batch *batch);
 struct ath_connection;
 
 /* Sends a batch; the waiter is woken when its sync has come back, or never will. */
-enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
-	ATH_MUST_CHECK;
+enum ath_status ath_connection_submit(struct ath_connection *connection,
+				      struct ath_batch *batch) ATH_MUST_CHECK;
 /* The batch is waited for no more: its outcome will be dropped. */
 void ath_connection_abandon(struct ath_connection *connection, struct ath_batch *batch);
 /* Prepares the batch's statements again when they are next used: see ath_batch_is_stale. */
@@ -79,7 +79,7 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection);
 /* Submits and waits; when the wait ends early the connection is no good for anything else. */
 enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
-			       struct ath_batch *batch, int64_t deadline, bool finish)
-	ATH_MUST_CHECK;
+			       struct ath_batch *batch, int64_t deadline,
+			       bool finish) ATH_MUST_CHECK;
 
 #endif

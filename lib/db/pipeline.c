@@ -85,8 +85,8 @@ static struct ath_connection *choose(struct ath_engine *engine)
 
 	for (size_t i = 0; i < engine->pipeline_count; i++) {
 		struct ath_connection *each = engine->pipelines[i];
-		int64_t delay = ath_connection_outstanding(each) == 0 ? 0
-								     : ath_connection_delay(each);
+		int64_t delay =
+			ath_connection_outstanding(each) == 0 ? 0 : ath_connection_delay(each);
 
 		if (delay <= SLOW_MS)
 			return each;

@@ -59,16 +59,26 @@ static enum ath_status status_of(const char *sqlstate)
 		const char *begins;
 		enum ath_status status;
 	} rows[] = {
-		{ "08", ATH_EUNAVAILABLE }, { "57P01", ATH_EUNAVAILABLE },
-		{ "57P02", ATH_EUNAVAILABLE }, { "57P03", ATH_EUNAVAILABLE },
-		{ "57P05", ATH_EUNAVAILABLE }, { "25P03", ATH_EUNAVAILABLE },
-		{ "53", ATH_EUNAVAILABLE }, { "57014", ATH_ETIMEDOUT },
-		{ "23505", ATH_EUNIQUE }, { "23P01", ATH_EUNIQUE },
-		{ "23503", ATH_EREFERENCE }, { "23001", ATH_EREFERENCE },
-		{ "23502", ATH_ERULE }, { "23514", ATH_ERULE },
-		{ "22", ATH_ERULE }, { "40001", ATH_ESERIALIZATION },
-		{ "40P01", ATH_ESERIALIZATION }, { "55P03", ATH_ELOCKED },
-		{ "42501", ATH_EFORBIDDEN }, { "25006", ATH_EREADONLY },
+		{ "08", ATH_EUNAVAILABLE },
+		{ "57P01", ATH_EUNAVAILABLE },
+		{ "57P02", ATH_EUNAVAILABLE },
+		{ "57P03", ATH_EUNAVAILABLE },
+		{ "57P05", ATH_EUNAVAILABLE },
+		{ "25P03", ATH_EUNAVAILABLE },
+		{ "53", ATH_EUNAVAILABLE },
+		{ "57014", ATH_ETIMEDOUT },
+		{ "23505", ATH_EUNIQUE },
+		{ "23P01", ATH_EUNIQUE },
+		{ "23503", ATH_EREFERENCE },
+		{ "23001", ATH_EREFERENCE },
+		{ "23502", ATH_ERULE },
+		{ "23514", ATH_ERULE },
+		{ "22", ATH_ERULE },
+		{ "40001", ATH_ESERIALIZATION },
+		{ "40P01", ATH_ESERIALIZATION },
+		{ "55P03", ATH_ELOCKED },
+		{ "42501", ATH_EFORBIDDEN },
+		{ "25006", ATH_EREADONLY },
 		{ "08007", ATH_EUNKNOWN },
 	};
 	enum ath_status status = ATH_ESQL;
@@ -141,10 +151,10 @@ static enum ath_status pg_check(const struct ath_url *url, struct ath_error *err
 	char *message = NULL;
 	PQconninfoOption *options = PQconninfoParse(url->text, &message);
 
-	if (options == NULL)
-		ath_error_set(error, ATH_EINVAL, "%.*s",
-			      message == NULL ? 0 : (int)strcspn(message, "\n"),
-			      message == NULL ? "" : message);
+	if (options == NULL && message == NULL)
+		ath_error_set(error, ATH_ENOMEM, "out of memory");
+	else if (options == NULL)
+		ath_error_set(error, ATH_EINVAL, "%.*s", (int)strcspn(message, "\n"), message);
 	for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
 	     option++)
 		if (option->val != NULL && strcmp(option->keyword, "port") == 0 &&
@@ -371,7 +381,7 @@ static Oid argument_type(const struct ath_value *value)
 	return value->type == ATH_TYPE_TEXT ? 0 : types[value->type].scalar;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static enum ath_status sent(int ok)
 {
@@ -388,8 +398,8 @@ static enum ath_status pg_prepare(void *handle, const char *name,
 		return ATH_ENOMEM;
 	for (size_t i = 0; i < statement->param_count; i++)
 		oids[i] = argument_type(&statement->params[i]);
-	status = sent(PQsendPrepare(handle, name, statement->text, (int)statement->param_count,
-				    oids));
+	status = sent(
+		PQsendPrepare(handle, name, statement->text, (int)statement->param_count, oids));
 	free(oids);
 	return status;
 }
@@ -433,7 +443,7 @@ static enum ath_status pg_flush(void *handle)
 	return left == 0 ? ATH_OK : left > 0 ? ATH_ETIMEDOUT : ATH_EIO;
 }
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static enum ath_status pg_consume(void *handle, struct ath_error *error)
 {
@@ -516,7 +526,7 @@ static enum ath_status pg_script(void *handle, const char *sql, struct ath_error
 	return error->status;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static size_t pg_rows(const void *result)
 {
@@ -707,11 +717,12 @@ static enum ath_status pg_read(const void *handle, size_t first, size_t count,
 		return ath_error_set(error, ATH_ESQL, "%d columns came where %zu were asked for",
 				     PQnfields(result), target_count);
 	for (size_t c = 0; c < target_count; c++)
-		if (!fits(PQftype(result, (int)c), targets[c].type) || PQfformat(result, (int)c) != 1)
+		if (!fits(PQftype(result, (int)c), targets[c].type) ||
+		    PQfformat(result, (int)c) != 1)
 			return ath_error_set(error, ATH_ESQL,
 					     "column %s has another type in the database (oid %u) "
-					     "than in the model", targets[c].name,
-					     PQftype(result, (int)c));
+					     "than in the model",
+					     targets[c].name, PQftype(result, (int)c));
 	for (size_t r = 0; r < count; r++)
 		for (size_t c = 0; c < target_count; c++)
 			if (!get_cell(result, (int)(first + r), (int)c, &targets[c], objects[r],

@@ -52,8 +52,7 @@ static bool take_option(struct ath_text option, struct ath_engine_options *optio
 				      known[i].name, known[i].least, known[i].most,
 				      (int)value.length, value.data);
 		else
-			*(int *)((char *)options + known[i].offset) =
-				(int)number * known[i].scale;
+			*(int *)((char *)options + known[i].offset) = (int)number * known[i].scale;
 		return true;
 	}
 	return false;

@@ -51,10 +51,9 @@ struct ath_value ath_array_text(const char *const *items, size_t count)
 #define X(type_, c_type, name)                                                                     \
 	struct ath_value ath_array_##name(const c_type *items, size_t count)                       \
 	{                                                                                          \
-		return (struct ath_value){ .type = ATH_TYPE_##type_,                               \
-					   .array = true,                                          \
-					   .count = count,                                         \
-					   .as.items = items };                                    \
+		return (struct ath_value){                                                         \
+			.type = ATH_TYPE_##type_, .array = true, .count = count, .as.items = items \
+		};                                                                                 \
 	}
 ATH_SCALAR_MAP(X)
 #undef X

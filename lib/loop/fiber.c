@@ -30,7 +30,7 @@
 #include <valgrind/valgrind.h>
 #else
 #define VALGRIND_STACK_REGISTER(start, end) 0
-#define VALGRIND_STACK_DEREGISTER(id) (void)(id)
+#define VALGRIND_STACK_DEREGISTER(id)       (void)(id)
 #endif
 
 enum { STACK_SIZE = 256 * 1024, IDLE_FIBERS = 256 };
@@ -38,7 +38,7 @@ enum { STACK_SIZE = 256 * 1024, IDLE_FIBERS = 256 };
 struct ath_fiber {
 	ucontext_t context;
 	struct ath_fiber_pool *pool;
-	struct ath_fiber *next; /* in the ready or the idle list */
+	struct ath_fiber *next;  /* in the ready or the idle list */
 	void (*task)(void *arg); /* NULL: leave the stack for ever */
 	void *arg;
 	struct ath_waiter *waiter; /* the wait it is in */

@@ -93,8 +93,8 @@ struct ath_waiter {
  * Waits until someone calls ath_wake(), the earlier of deadline and the fiber's deadline
  * passes (ATH_ETIMEDOUT), or the fiber is cancelled (ATH_ECANCELED).
  */
-enum ath_status ath_wait(struct ath_loop *loop, struct ath_waiter *waiter, int64_t deadline)
-	ATH_MUST_CHECK;
+enum ath_status ath_wait(struct ath_loop *loop, struct ath_waiter *waiter,
+			 int64_t deadline) ATH_MUST_CHECK;
 /* Ends a wait, once; later calls do nothing. The fiber runs later in the same turn. */
 void ath_wake(struct ath_waiter *waiter, enum ath_status status);
 
@@ -123,7 +123,7 @@ bool ath_fiber_any_ready(const struct ath_fiber_pool *pool);
 /* One turn, waiting no longer than until the deadline. */
 void ath_loop_turn(struct ath_loop *loop, int64_t deadline);
 
-/* ---- offload ---------------------------------------------------------------------------------- */
+/* ---- offload -------------------------------------------------------------------------------- */
 
 struct ath_job {
 	void (*run)(struct ath_job *job);  /* on another thread */
@@ -140,7 +140,7 @@ struct ath_offload;
 void ath_offload_close(struct ath_offload **offload);
 struct ath_offload **ath_loop_offload_pool(struct ath_loop *loop);
 
-/* ---- signals ------------------------------------------------------------------------------------ */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /*
  * Blocks the signals of the set and hands them to caught in the loop from now on. Before the

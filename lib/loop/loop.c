@@ -227,7 +227,7 @@ void ath_loop_stop(struct ath_loop *loop)
 	loop->stop = true;
 }
 
-/* ---- signals ---------------------------------------------------------------------------------- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 static void signal_ready(struct ath_watch *watch, uint32_t events)
 {

@@ -36,8 +36,7 @@ ATH_API enum ath_status ath_sleep(int64_t milliseconds);
  * @param deadline  on ath_now()'s clock, or ATH_NEVER; the request's own deadline holds too
  * @return ATH_OK, ATH_ETIMEDOUT, ATH_ECANCELED, or ATH_EIO when fd cannot be waited for
  */
-ATH_API enum ath_status ath_wait_fd(int fd, enum ath_event event, int64_t deadline)
-	ATH_MUST_CHECK;
+ATH_API enum ath_status ath_wait_fd(int fd, enum ath_event event, int64_t deadline) ATH_MUST_CHECK;
 
 /**
  * Starts task(arg) in a fiber of its own, which outlives the request: arg must too. It has

@@ -12,8 +12,10 @@ static bool is_bounded(struct ath_session *session, const struct ath_query *quer
 	if (query->status != ATH_OK)
 		ath_session_fail(session, query->status, "%s", query->mistake);
 	else if (query->condition_count == 0 && !query->all)
-		ath_session_fail(session, ATH_EINVAL, "no condition: write ath_where(&q, ATH_ALL) "
-				 "when every row of %s is meant", query->model->table);
+		ath_session_fail(session, ATH_EINVAL,
+				 "no condition: write ath_where(&q, ATH_ALL) "
+				 "when every row of %s is meant",
+				 query->model->table);
 	else if (query->order_count > 0 || query->limit >= 0 || query->offset >= 0)
 		ath_session_fail(session, ATH_EINVAL,
 				 "an UPDATE or DELETE has no order, limit or offset");

@@ -33,10 +33,14 @@ static void put_name(struct ath_sql *sql, const char *name)
 static void put_type(struct ath_sql *sql, const struct ath_member *column)
 {
 	static const char *const types[] = {
-		[ATH_TYPE_TEXT] = "text",	 [ATH_TYPE_BOOL] = "boolean",
-		[ATH_TYPE_INT16] = "smallint",	 [ATH_TYPE_INT32] = "integer",
-		[ATH_TYPE_INT64] = "bigint",	 [ATH_TYPE_DOUBLE] = "double precision",
-		[ATH_TYPE_TIMESTAMP] = "timestamptz", [ATH_TYPE_UUID] = "uuid",
+		[ATH_TYPE_TEXT] = "text",
+		[ATH_TYPE_BOOL] = "boolean",
+		[ATH_TYPE_INT16] = "smallint",
+		[ATH_TYPE_INT32] = "integer",
+		[ATH_TYPE_INT64] = "bigint",
+		[ATH_TYPE_DOUBLE] = "double precision",
+		[ATH_TYPE_TIMESTAMP] = "timestamptz",
+		[ATH_TYPE_UUID] = "uuid",
 	};
 
 	put(sql, " ");

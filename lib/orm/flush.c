@@ -6,8 +6,8 @@
  *
  *	flush, no transaction yet	BEGIN, [time limit], statements
  *	flush in a transaction		statements
- *	commit, no transaction yet	[time limit], statements: the batch itself is the transaction
- *	commit in a transaction		statements, COMMIT
+ *	commit, no transaction yet	[time limit], statements: the batch itself is the
+ *transaction commit in a transaction		statements, COMMIT
  *
  * Each is one round trip.
  */
@@ -35,7 +35,7 @@ struct flush {
 
 static bool is_pending(const struct ath_row *row, enum phase *phase)
 {
-	*phase = row->state == ATH_ROW_NEW ? INSERTS
+	*phase = row->state == ATH_ROW_NEW       ? INSERTS
 		 : row->state == ATH_ROW_DELETED ? DELETES
 						 : UPDATES;
 	return row->state == ATH_ROW_NEW || row->state == ATH_ROW_DELETED ||
@@ -100,9 +100,9 @@ static struct ath_statement fixed(const char *text)
 {
 	size_t length = strlen(text);
 
-	return (struct ath_statement){
-		.text = text, .length = length, .hash = ath_hash(text, length)
-	};
+	return (struct ath_statement){ .text = text,
+				       .length = length,
+				       .hash = ath_hash(text, length) };
 }
 
 static bool make_statement(struct flush *flush, const struct pending *pending,
@@ -154,7 +154,7 @@ static bool make_batch(struct flush *flush)
 	return true;
 }
 
-/* ---- running ------------------------------------------------------------------------------------ */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static void take_failure(struct flush *flush)
 {
@@ -189,7 +189,8 @@ static bool run(struct flush *flush)
 		ath_batch_clear(batch);
 		ath_error_clear(&batch->error);
 		batch->waiter = (struct ath_waiter){ 0 };
-		status = ath_engine_run(session->engine, session->connection, batch, deadline, true);
+		status =
+			ath_engine_run(session->engine, session->connection, batch, deadline, true);
 	}
 	if (status == ATH_OK)
 		return true;
@@ -198,7 +199,7 @@ static bool run(struct flush *flush)
 	return false;
 }
 
-/* ---- what came back ----------------------------------------------------------------------------- */
+/* ---- what came back ------------------------------------------------------------------------- */
 
 static bool take_inserted(struct flush *flush, struct ath_row *row, size_t index)
 {

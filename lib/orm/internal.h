@@ -44,8 +44,7 @@ struct ath_sql {
 
 void ath_sql_open(struct ath_sql *sql, struct ath_arena *arena);
 /* Ends it; ATH_ENOMEM and ATH_ETOOBIG stand in sql->error as every other mistake does. */
-enum ath_status ath_sql_finish(struct ath_sql *sql, struct ath_statement *statement)
-	ATH_MUST_CHECK;
+enum ath_status ath_sql_finish(struct ath_sql *sql, struct ath_statement *statement) ATH_MUST_CHECK;
 
 void ath_sql_select(struct ath_sql *sql, const struct ath_query *query);
 void ath_sql_count(struct ath_sql *sql, const struct ath_query *query);
@@ -105,7 +104,7 @@ bool ath_rows_enter_map(struct ath_rows *rows, struct ath_row *row) ATH_MUST_CHE
 void ath_rows_leave_map(struct ath_rows *rows, struct ath_row *row);
 bool ath_row_is_changed(const struct ath_row *row);
 
-/* ---- the session ------------------------------------------------------------------------------ */
+/* ---- the session ---------------------------------------------------------------------------- */
 
 struct ath_session {
 	struct ath_engine *engine;

@@ -72,8 +72,7 @@ bool ath_member_equal(const struct ath_member *column, const void *a, const void
 	if (left.null || right.null)
 		return left.null == right.null;
 	if (column->type == ATH_TYPE_TEXT)
-		return left.as.text == right.as.text ||
-		       strcmp(left.as.text, right.as.text) == 0;
+		return left.as.text == right.as.text || strcmp(left.as.text, right.as.text) == 0;
 	return memcmp((const char *)a + column->offset, (const char *)b + column->offset,
 		      scalar_size(column->type)) == 0;
 }

@@ -167,15 +167,15 @@ static void read_applied(struct run *run)
 		const char *version = NULL;
 		void *object = &version;
 
-		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object,
-					run->error) != ATH_OK)
+		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object, run->error) !=
+		    ATH_OK)
 			break;
 		mark_applied(run, version);
 	}
 	ath_batch_clear(batch);
 }
 
-/* ---- one file --------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------- */
 
 static char *read_file(struct run *run, const char *file)
 {
@@ -191,7 +191,8 @@ static char *read_file(struct run *run, const char *file)
 	text = ath_arena_alloc(run->arena, MAX_FILE + 1);
 	length = text == NULL ? 0 : fread(text, 1, MAX_FILE + 1, stream);
 	if (text == NULL || ferror(stream) || length > MAX_FILE)
-		ath_error_set(run->error, ATH_ETOOBIG, "%s: cannot be read, or is above 4 MiB", file);
+		ath_error_set(run->error, ATH_ETOOBIG, "%s: cannot be read, or is above 4 MiB",
+			      file);
 	else
 		text[length] = '\0';
 	fclose(stream);
@@ -232,9 +233,8 @@ static char *section(char *text, const char *name, bool *transaction)
 static void apply(struct run *run, const struct migration *migration, bool up)
 {
 	static const char *const begin[] = { "BEGIN" };
-	static const char *const record[] = {
-		"insert into schema_migrations (version) values ($1)", "COMMIT"
-	};
+	static const char *const record[] = { "insert into schema_migrations (version) values ($1)",
+					      "COMMIT" };
 	static const char *const forget[] = { "delete from schema_migrations where version = $1",
 					      "COMMIT" };
 	struct ath_value version = ath_value_text(migration->version);
@@ -261,7 +261,7 @@ static void apply(struct run *run, const struct migration *migration, bool up)
 		run->done(migration->file);
 }
 
-/* ---- the run ------------------------------------------------------------------------------------ */
+/* ---- the run -------------------------------------------------------------------------------- */
 
 static void apply_all(struct run *run)
 {
@@ -296,8 +296,7 @@ static enum ath_status migrate(struct ath_engine *engine, const char *directory,
 	if (ath_arena_open(&run.arena, 0) != ATH_OK)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	list_files(&run);
-	if (ok(&run) &&
-	    ath_engine_checkout(engine, &run.connection, ATH_NEVER, error) == ATH_OK) {
+	if (ok(&run) && ath_engine_checkout(engine, &run.connection, ATH_NEVER, error) == ATH_OK) {
 		execute_only(&run, 1, lock, NULL);
 		execute_only(&run, 1, table, NULL);
 		read_applied(&run);

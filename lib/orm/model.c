@@ -54,8 +54,8 @@ static int depth_below(const struct ath_model *model, int limit)
 		return 0;
 	for (size_t i = 0; i < model->member_count; i++) {
 		const struct ath_model *parent = model->members[i].references;
-		int depth = parent == NULL || parent == model ? 0
-							      : 1 + depth_below(parent, limit - 1);
+		int depth =
+			parent == NULL || parent == model ? 0 : 1 + depth_below(parent, limit - 1);
 
 		deepest = depth > deepest ? depth : deepest;
 		if (deepest == limit)
@@ -166,8 +166,8 @@ static void check_text_options(const struct check *check)
 	const struct ath_member *column = check->member;
 	bool text = column->type == ATH_TYPE_TEXT;
 
-	if (!text && (column->min_length > 0 || column->max_length > 0 ||
-		      column->format != ATH_ANY_TEXT))
+	if (!text &&
+	    (column->min_length > 0 || column->max_length > 0 || column->format != ATH_ANY_TEXT))
 		refuse(check, "min_length, max_length and format are for texts");
 	if (text && column->max_length > 0 && column->min_length > column->max_length)
 		refuse(check, "min_length is above max_length");
@@ -224,8 +224,7 @@ static void check_reference(const struct check *check)
 static void check_relation(const struct check *check)
 {
 	const struct ath_member *relation = check->member;
-	const struct ath_member *key =
-		ath_model_column(relation->target, relation->key_offset);
+	const struct ath_member *key = ath_model_column(relation->target, relation->key_offset);
 
 	if (!is_model_listed(check, relation->target))
 		refuse(check, "its model is not in the list of models");
@@ -297,11 +296,13 @@ static void check_model(struct check *check)
 		keys += check->member->primary_key;
 	}
 	check->member = NULL;
+	if (model->size > ATH_BEYOND)
+		refuse(check, "a struct of more than 4096 bytes is too large for a row");
 	if (align(end, widest) != model->size)
 		refuse(check, "the last member of the struct is not in the model");
 	if (keys != 1)
-		refuse(check, keys == 0 ? "it has no primary key"
-					: "it has more than one primary key");
+		refuse(check,
+		       keys == 0 ? "it has no primary key" : "it has more than one primary key");
 	if (ath_model_depth(model) >= MAX_DEPTH)
 		refuse(check, "its references lead back to it: no order of inserts fits");
 }

@@ -39,11 +39,11 @@ struct ath_member {
 	bool primary_key; /**< exactly one; an integer that is 0 is given by the database */
 	bool index;
 	bool unique;
-	bool nullable;  /**< a text that may be NULL */
-	bool read_only; /**< the database fills it in; it is never sent */
-	size_t min_length, max_length; /**< of a text, in code points; 0: any */
-	int64_t min, max;              /**< of a number; they hold when they differ */
-	enum ath_format format;        /**< of a text */
+	bool nullable;                      /**< a text that may be NULL */
+	bool read_only;                     /**< the database fills it in; it is never sent */
+	size_t min_length, max_length;      /**< of a text, in code points; 0: any */
+	int64_t min, max;                   /**< of a number; they hold when they differ */
+	enum ath_format format;             /**< of a text */
 	const struct ath_model *references; /**< whose primary key this is */
 	enum ath_on_delete on_delete;
 	/** SQL; used when the member is NULL or zero at insertion, and read back. */
@@ -280,12 +280,12 @@ ATH_API bool ath_create_all(struct ath_session *session, const struct ath_model 
  * @param error  names the file and what the database said
  */
 ATH_API enum ath_status ath_migrate_up(struct ath_engine *engine, const char *directory,
-				       void (*done)(const char *file), struct ath_error *error)
-	ATH_MUST_CHECK;
+				       void (*done)(const char *file),
+				       struct ath_error *error) ATH_MUST_CHECK;
 /** Takes the newest applied migration back. ATH_ENOTFOUND: none is applied. */
 ATH_API enum ath_status ath_migrate_down(struct ath_engine *engine, const char *directory,
-					 void (*done)(const char *file), struct ath_error *error)
-	ATH_MUST_CHECK;
+					 void (*done)(const char *file),
+					 struct ath_error *error) ATH_MUST_CHECK;
 
 #ifdef __cplusplus
 }

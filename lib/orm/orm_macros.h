@@ -9,6 +9,9 @@
 #ifndef ATH_ORM_MACROS_H
 #define ATH_ORM_MACROS_H
 
+/* clang-format 14 does not know _Generic. */
+/* clang-format off */
+
 #define ATH_FUNCTION_ static inline __attribute__((unused))
 
 /*
@@ -249,4 +252,6 @@
 			 (list).count, offsetof(struct T, relation.items))
 
 #endif /* __cplusplus */
+/* clang-format on */
+
 #endif

@@ -7,8 +7,8 @@
 
 static int64_t deadline_of(const struct ath_session_options *options)
 {
-	int64_t deadline = options == NULL || options->deadline == 0 ? ATH_NEVER
-								     : options->deadline;
+	int64_t deadline =
+		options == NULL || options->deadline == 0 ? ATH_NEVER : options->deadline;
 	int64_t fiber = ath_fiber_deadline();
 
 	return fiber < deadline ? fiber : deadline;
@@ -131,13 +131,12 @@ static void roll_back(struct ath_session *session)
 					   .length = sizeof text - 1,
 					   .hash = ath_hash(text, sizeof text - 1) };
 	void *result = NULL;
-	struct ath_batch batch = { .statements = &statement,
-				   .count = 1,
-				   .results = &result,
-				   .arena = session->arena };
+	struct ath_batch batch = {
+		.statements = &statement, .count = 1, .results = &result, .arena = session->arena
+	};
 
-	if (ath_engine_run(session->engine, session->connection, &batch,
-			   ath_now() + PATIENCE_MS, true) == ATH_OK)
+	if (ath_engine_run(session->engine, session->connection, &batch, ath_now() + PATIENCE_MS,
+			   true) == ATH_OK)
 		ath_batch_clear(&batch);
 }
 
@@ -241,7 +240,8 @@ struct ath_target *ath_session_targets(struct ath_session *session, const struct
 						      const void *object),
 				       const void *object, size_t *count)
 {
-	struct ath_target *targets = ath_new(session->arena, struct ath_target, model->member_count);
+	struct ath_target *targets =
+		ath_new(session->arena, struct ath_target, model->member_count);
 
 	*count = 0;
 	if (targets == NULL) {
@@ -254,12 +254,12 @@ struct ath_target *ath_session_targets(struct ath_session *session, const struct
 		if (member->kind != ATH_MEMBER_COLUMN ||
 		    (filter != NULL && !filter(member, object)))
 			continue;
-		targets[(*count)++] = (struct ath_target){ .offset = member->offset,
-							   .type = member->type,
-							   .nullable_struct =
-								   member->nullable_struct,
-							   .null_allowed = member->nullable,
-							   .name = member->name };
+		targets[(*count)++] =
+			(struct ath_target){ .offset = member->offset,
+					     .type = member->type,
+					     .nullable_struct = member->nullable_struct,
+					     .null_allowed = member->nullable,
+					     .name = member->name };
 	}
 	return targets;
 }
@@ -267,8 +267,7 @@ struct ath_target *ath_session_targets(struct ath_session *session, const struct
 /* Everything a query needs before it runs: no error, nothing pending that it would miss. */
 static bool ready(struct ath_session *session)
 {
-	return ath_session_ok(session) &&
-	       (ath_session_is_clean(session) || ath_flush(session));
+	return ath_session_ok(session) && (ath_session_is_clean(session) || ath_flush(session));
 }
 
 static struct ath_batch *run_query(struct ath_session *session, const struct ath_query *query,
@@ -291,7 +290,7 @@ static struct ath_batch *run_query(struct ath_session *session, const struct ath
 	return ath_session_run(session, batch) ? batch : NULL;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static size_t align(size_t size)
 {
@@ -502,7 +501,7 @@ void ath_session_delete(struct ath_session *session, const struct ath_model *mod
 		row->state = ATH_ROW_DELETED;
 }
 
-/* ---- relations --------------------------------------------------------------------------------- */
+/* ---- relations ------------------------------------------------------------------------------ */
 
 /* The lists that a relation fills have the shape of every T_list. */
 struct any_list {
@@ -540,8 +539,8 @@ static void hand_out(struct ath_session *session, const struct ath_model *model,
 	const struct ath_member *key = ath_model_column(relation->target, relation->key_offset);
 
 	for (size_t i = 0, run; i < count; i += run) {
-		struct ath_row *parent = ath_rows_find(&session->rows, model,
-						       ath_member_get(key, children[i]));
+		struct ath_row *parent =
+			ath_rows_find(&session->rows, model, ath_member_get(key, children[i]));
 
 		for (run = 1; i + run < count; run++)
 			if (!ath_member_equal(key, children[i], children[i + run]))
@@ -557,28 +556,31 @@ void ath_session_load(struct ath_session *session, const struct ath_model *model
 {
 	const struct ath_member *relation = ath_model_relation(model, relation_offset);
 	struct ath_query query;
+	size_t child_count;
 	void **children;
 
 	if (!ath_session_ok(session) || count == 0)
 		return;
 	if (relation == NULL) {
-		ath_session_fail(session, ATH_EINVAL, "a member of %s is to be loaded that is no "
-				 "relation", model->name);
+		ath_session_fail(session, ATH_EINVAL,
+				 "a member of %s is to be loaded that is no "
+				 "relation",
+				 model->name);
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
-		*list_of(objects[i], relation) = (struct any_list){ 0 };
 	query = ath_query_of(relation->target);
-	ath_where(&query, (struct ath_condition){
-				  .op = ATH_OP_IN,
-				  .model = relation->target,
-				  .offset = relation->key_offset,
-				  .value = keys_of(session, ath_model_key(model), objects, count) });
+	ath_where(&query, (struct ath_condition){ .op = ATH_OP_IN,
+						  .model = relation->target,
+						  .offset = relation->key_offset,
+						  .value = keys_of(session, ath_model_key(model),
+								   objects, count) });
 	ath_order_by(&query, (struct ath_order){ .model = relation->target,
 						 .offset = relation->key_offset });
-	ath_order_by(&query, (struct ath_order){
-				     .model = relation->target,
-				     .offset = ath_model_key(relation->target)->offset });
-	children = ath_session_all(session, relation->target, &query, &count);
-	hand_out(session, model, relation, children, count);
+	ath_order_by(&query,
+		     (struct ath_order){ .model = relation->target,
+					 .offset = ath_model_key(relation->target)->offset });
+	children = ath_session_all(session, relation->target, &query, &child_count);
+	for (size_t i = 0; i < count; i++) /* loaded and empty is not the same as not loaded */
+		*list_of(objects[i], relation) = (struct any_list){ .items = children };
+	hand_out(session, model, relation, children, child_count);
 }

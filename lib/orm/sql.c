@@ -90,8 +90,8 @@ static void put_key_equals(struct ath_sql *sql, const struct ath_model *model, c
 /* ---- conditions ---------------------------------------------------------------------------- */
 
 static const char *const operators[] = {
-	[ATH_OP_EQ] = " = ",	  [ATH_OP_NE] = " <> ",	      [ATH_OP_LT] = " < ",
-	[ATH_OP_LE] = " <= ",	  [ATH_OP_GT] = " > ",	      [ATH_OP_GE] = " >= ",
+	[ATH_OP_EQ] = " = ",      [ATH_OP_NE] = " <> ",       [ATH_OP_LT] = " < ",
+	[ATH_OP_LE] = " <= ",     [ATH_OP_GT] = " > ",        [ATH_OP_GE] = " >= ",
 	[ATH_OP_LIKE] = " LIKE ", [ATH_OP_ILIKE] = " ILIKE ", [ATH_OP_AND] = " AND ",
 	[ATH_OP_OR] = " OR ",
 };

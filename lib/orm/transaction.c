@@ -10,10 +10,9 @@ static bool run_fixed(struct ath_session *session, const char *text, struct ath_
 					   .length = strlen(text),
 					   .hash = ath_hash(text, strlen(text)) };
 	void *result = NULL;
-	struct ath_batch batch = { .statements = &statement,
-				   .count = 1,
-				   .results = &result,
-				   .arena = session->arena };
+	struct ath_batch batch = {
+		.statements = &statement, .count = 1, .results = &result, .arena = session->arena
+	};
 	enum ath_status status = ath_engine_run(session->engine, session->connection, &batch,
 						session->deadline, false);
 

@@ -19,8 +19,8 @@ enum ath_bind_mode { ATH_BIND_NEW, ATH_BIND_PATCH };
 /* Violations, newest last; NULL: none. */
 const struct ath_violation *ath_json_to_row(struct ath_arena *arena,
 					    const struct ath_json_document *document,
-					    const struct ath_model *model,
-					    enum ath_bind_mode mode, void *object);
+					    const struct ath_model *model, enum ath_bind_mode mode,
+					    void *object);
 
 /* json_out.c */
 void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object);

@@ -103,8 +103,7 @@ static void take_text(struct binding *binding, const struct ath_member *column,
 		return;
 	}
 	text = ath_json_string(binding->arena, binding->document, token);
-	copy = text.data == NULL ? NULL
-				 : ath_arena_copy(binding->arena, text.data, text.length);
+	copy = text.data == NULL ? NULL : ath_arena_copy(binding->arena, text.data, text.length);
 	if (copy == NULL)
 		return; /* the arena remembers */
 	length = ath_utf8_length(text.data, text.length);
@@ -123,10 +122,10 @@ static void take_text(struct binding *binding, const struct ath_member *column,
 /* The bounds that the type and the column set together. */
 static void integer_bounds(const struct ath_member *column, int64_t *least, int64_t *most)
 {
-	*least = column->type == ATH_TYPE_INT16	  ? INT16_MIN
+	*least = column->type == ATH_TYPE_INT16   ? INT16_MIN
 		 : column->type == ATH_TYPE_INT32 ? INT32_MIN
 						  : INT64_MIN;
-	*most = column->type == ATH_TYPE_INT16	 ? INT16_MAX
+	*most = column->type == ATH_TYPE_INT16   ? INT16_MAX
 		: column->type == ATH_TYPE_INT32 ? INT32_MAX
 						 : INT64_MAX;
 	if (column->min != column->max) {
@@ -215,9 +214,9 @@ static void take_value(struct binding *binding, const struct ath_member *column,
 {
 	static void (*const takers[])(struct binding *, const struct ath_member *,
 				      const struct ath_json_token *) = {
-		[ATH_TYPE_TEXT] = take_text,	   [ATH_TYPE_BOOL] = take_bool,
-		[ATH_TYPE_INT16] = take_integer,   [ATH_TYPE_INT32] = take_integer,
-		[ATH_TYPE_INT64] = take_integer,   [ATH_TYPE_DOUBLE] = take_double,
+		[ATH_TYPE_TEXT] = take_text,           [ATH_TYPE_BOOL] = take_bool,
+		[ATH_TYPE_INT16] = take_integer,       [ATH_TYPE_INT32] = take_integer,
+		[ATH_TYPE_INT64] = take_integer,       [ATH_TYPE_DOUBLE] = take_double,
 		[ATH_TYPE_TIMESTAMP] = take_timestamp, [ATH_TYPE_UUID] = take_uuid,
 	};
 
@@ -282,14 +281,12 @@ static void require_members(struct binding *binding)
 
 const struct ath_violation *ath_json_to_row(struct ath_arena *arena,
 					    const struct ath_json_document *document,
-					    const struct ath_model *model,
-					    enum ath_bind_mode mode, void *object)
+					    const struct ath_model *model, enum ath_bind_mode mode,
+					    void *object)
 {
-	struct binding binding = { .arena = arena,
-				   .document = document,
-				   .model = model,
-				   .mode = mode,
-				   .object = object };
+	struct binding binding = {
+		.arena = arena, .document = document, .model = model, .mode = mode, .object = object
+	};
 	const struct ath_json_token *tokens = document->tokens;
 
 	binding.tail = &binding.first;

@@ -122,7 +122,8 @@ struct ath_response *ath_row_json(struct ath_request *request, int status,
 }
 
 struct ath_response *ath_rows_json(struct ath_request *request, int status,
-				   const struct ath_model *model, void *const *objects, size_t count)
+				   const struct ath_model *model, void *const *objects,
+				   size_t count)
 {
 	struct ath_response *response = ath_response_new(request, status, "application/json");
 

@@ -44,9 +44,10 @@ static const struct ath_violation *violation_of(struct ath_request *request,
 	if (violation == NULL)
 		return NULL;
 	violation->pointer = ath_arena_printf(request->arena, "/%s", name);
-	violation->detail = error->status == ATH_EUNIQUE      ? "exists already"
-			    : error->status == ATH_EREFERENCE ? "refers to no row, or is referred to"
-							      : "breaks a rule";
+	violation->detail = error->status == ATH_EUNIQUE ? "exists already"
+			    : error->status == ATH_EREFERENCE
+				    ? "refers to no row, or is referred to"
+				    : "breaks a rule";
 	return violation->pointer == NULL ? NULL : violation;
 }
 

@@ -25,12 +25,11 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 /* Where there is no memory even for a session: one that is in error, and stays so. */
 static struct ath_session *exhausted(struct ath_request *request)
 {
+	_Static_assert(sizeof(struct ath_session) <= ATH_BEYOND, "it must be had in any case");
 	struct ath_session *session = ath_arena_beyond(request->arena, sizeof *session);
 
-	if (session != NULL) {
-		session->arena = request->arena;
-		ath_session_fail(session, ATH_ENOMEM, "no memory for a session");
-	}
+	session->arena = request->arena;
+	ath_session_fail(session, ATH_ENOMEM, "no memory for a session");
 	return session;
 }
 
@@ -65,10 +64,9 @@ static void read_body(struct ath_request *request, const struct ath_model *model
 	}
 	violations = ath_json_to_row(request->arena, document, model, mode, object);
 	if (violations != NULL)
-		ath_request_fail(request,
-				 ath_problem_full(request, 422, NULL,
-						  "the body breaks the rules: see errors",
-						  violations, 0));
+		ath_request_fail(request, ath_problem_full(request, 422, NULL,
+							   "the body breaks the rules: see errors",
+							   violations, 0));
 }
 
 void *ath_bind(struct ath_request *request, const struct ath_model *model)

@@ -9,10 +9,10 @@
 
 /* What the environment says; defaults where it says nothing. */
 struct ath_configuration {
-	const char *database_url;  /* DATABASE_URL */
-	const char *migrations;    /* ATHANOR_MIGRATIONS: a directory; sql */
-	struct ath_log log;        /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
-	bool access_log;           /* ATHANOR_ACCESS_LOG: on or off; off */
+	const char *database_url; /* DATABASE_URL */
+	const char *migrations;   /* ATHANOR_MIGRATIONS: a directory; sql */
+	struct ath_log log;       /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
+	bool access_log;          /* ATHANOR_ACCESS_LOG: on or off; off */
 };
 
 enum ath_status ath_configuration_read(struct ath_configuration *configuration,

@@ -23,7 +23,7 @@ static int failed(const struct invocation *invocation)
 	return FAILED;
 }
 
-/* ---- which socket ----------------------------------------------------------------------------- */
+/* ---- which socket --------------------------------------------------------------------------- */
 
 static bool is_listening(int fd)
 {
@@ -45,7 +45,7 @@ static int given_socket(void)
 	return is_listening(STDIN_FILENO) ? STDIN_FILENO : -1;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static int usage_error(const struct invocation *invocation, const char *what)
 {
@@ -66,8 +66,8 @@ static int serve(struct invocation *invocation)
 		return failed(invocation);
 	}
 	if (ath_configuration_read(&invocation->configuration, &invocation->error) != ATH_OK ||
-	    ath_worker_serve(invocation->app, &invocation->configuration, fd,
-			     &invocation->error) != ATH_OK)
+	    ath_worker_serve(invocation->app, &invocation->configuration, fd, &invocation->error) !=
+		    ATH_OK)
 		return failed(invocation);
 	return 0;
 }

@@ -13,10 +13,10 @@ extern "C" {
 
 /** All of it static. */
 struct ath_app {
-	const char *name;    /**< of the program */
+	const char *name; /**< of the program */
 	const char *version;
-	const struct ath_route *routes;          /**< ends in { 0 } */
-	const struct ath_model *const *models;   /**< ends in NULL; NULL: none */
+	const struct ath_route *routes;        /**< ends in { 0 } */
+	const struct ath_model *const *models; /**< ends in NULL; NULL: none */
 };
 
 /**

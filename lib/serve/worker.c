@@ -93,7 +93,7 @@ static enum ath_status take_signals(struct worker *worker, struct ath_error *err
 	return ATH_OK;
 }
 
-/* ---- the two ways of serving -------------------------------------------------------------------- */
+/* ---- the two ways of serving ---------------------------------------------------------------- */
 
 enum ath_status ath_worker_serve(const struct ath_app *app,
 				 const struct ath_configuration *configuration, int fd,

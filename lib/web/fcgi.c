@@ -24,8 +24,8 @@ enum {
 	INPUT = 64 * 1024,
 	ACCEPTS_A_TURN = 64,
 	FREE_REQUESTS = 128,
-	BRAKE_MS = 100,	  /* after accept failed for want of descriptors or memory */
-	PIECES = 64,	  /* iovecs in one writev */
+	BRAKE_MS = 100,          /* after accept failed for want of descriptors or memory */
+	PIECES = 64,             /* iovecs in one writev */
 	MAX_CONNECTIONS = 65535, /* what FCGI_GET_VALUES can be told */
 };
 
@@ -41,8 +41,8 @@ struct connection {
 	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
 	struct ath_timer arrival;    /* until when the request must have come */
 	enum state state;
-	bool gone;            /* the other side has left; the fiber closes */
-	unsigned char *rest;  /* malloc: bytes behind the request that is being answered */
+	bool gone;           /* the other side has left; the fiber closes */
+	unsigned char *rest; /* malloc: bytes behind the request that is being answered */
 	size_t rest_length;
 	struct ath_fcgi_reader reader;
 };
@@ -247,7 +247,8 @@ static bool send_output(struct connection *connection, const struct ath_output *
 	};
 	int count = 2, header = 0;
 
-	_Static_assert((int)ATH_HEAD_ROOM == (int)ATH_FCGI_HEADER, "a record's header goes before the head");
+	_Static_assert((int)ATH_HEAD_ROOM == (int)ATH_FCGI_HEADER,
+		       "a record's header goes before the head");
 	ath_fcgi_put_header((unsigned char *)output->head, id,
 			    (uint16_t)(output->head_length + first));
 	for (left -= first, body += first; left > 0; left -= first, body += first) {
@@ -266,7 +267,7 @@ static bool send_output(struct connection *connection, const struct ath_output *
 	return write_pieces(connection, pieces, count);
 }
 
-/* ---- a request and its fiber ------------------------------------------------------------------- */
+/* ---- a request and its fiber ---------------------------------------------------------------- */
 
 static void feed_rest(struct connection *connection);
 
@@ -486,7 +487,7 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 		feed(connection, server->input, (size_t)length);
 }
 
-/* ---- accepting --------------------------------------------------------------------------------- */
+/* ---- accepting ------------------------------------------------------------------------------ */
 
 static bool add_connection(struct ath_fcgi_server *server, int fd)
 {
@@ -494,9 +495,8 @@ static bool add_connection(struct ath_fcgi_server *server, int fd)
 
 	if (connection == NULL)
 		return false;
-	connection->watch = (struct ath_watch){ .fd = fd,
-						.events = reading_events,
-						.ready = connection_ready };
+	connection->watch =
+		(struct ath_watch){ .fd = fd, .events = reading_events, .ready = connection_ready };
 	connection->server = server;
 	connection->arrival.fire = arrival_passed;
 	connection->reader.max_connections = MAX_CONNECTIONS;
@@ -554,7 +554,7 @@ static void listener_ready(struct ath_watch *watch, uint32_t events)
 	}
 }
 
-/* ---- the server --------------------------------------------------------------------------------- */
+/* ---- the server ----------------------------------------------------------------------------- */
 
 enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop *loop, int fd,
 			       const struct ath_web *web, struct ath_error *error)
@@ -569,8 +569,7 @@ enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop 
 	made->web = web;
 	made->queue_tail = &made->queue;
 	made->brake.fire = brake_off;
-	made->listener =
-		(struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
+	made->listener = (struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    ath_watch_add(loop, &made->listener) != ATH_OK) {
 		free(made);

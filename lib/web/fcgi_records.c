@@ -107,7 +107,7 @@ static enum ath_fcgi_event reply_values(struct ath_fcgi_reader *reader)
 	return ATH_FCGI_REPLY;
 }
 
-/* ---- records -------------------------------------------------------------------------------------- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 static unsigned char record_type(const struct ath_fcgi_reader *reader)
 {
@@ -133,7 +133,8 @@ static bool is_ours(const struct ath_fcgi_reader *reader)
 /* Records whose content is looked at as a whole. */
 static bool is_small(const struct ath_fcgi_reader *reader)
 {
-	return record_type(reader) == FCGI_BEGIN_REQUEST || record_id(reader) == FCGI_NULL_REQUEST_ID;
+	return record_type(reader) == FCGI_BEGIN_REQUEST ||
+	       record_id(reader) == FCGI_NULL_REQUEST_ID;
 }
 
 /* The header is whole: may the record stand here? */

@@ -8,16 +8,20 @@
 #include "base/base.h"
 
 enum ath_fcgi_event {
-	ATH_FCGI_MORE,       /* all bytes are taken; feed more */
-	ATH_FCGI_BEGIN,      /* a request starts: give it buffers before reading on */
-	ATH_FCGI_REQUEST,    /* parameters and body have come whole */
-	ATH_FCGI_ABORT,      /* the request under way is taken back */
-	ATH_FCGI_REPLY,      /* send reader->reply and read on */
-	ATH_FCGI_BAD,        /* no FastCGI: close the connection */
+	ATH_FCGI_MORE,    /* all bytes are taken; feed more */
+	ATH_FCGI_BEGIN,   /* a request starts: give it buffers before reading on */
+	ATH_FCGI_REQUEST, /* parameters and body have come whole */
+	ATH_FCGI_ABORT,   /* the request under way is taken back */
+	ATH_FCGI_REPLY,   /* send reader->reply and read on */
+	ATH_FCGI_BAD,     /* no FastCGI: close the connection */
 };
 
-enum { ATH_FCGI_HEADER = 8, ATH_FCGI_TRAILER = 24, ATH_FCGI_MAX_CONTENT = 65528,
-       ATH_FCGI_MAX_REPLY = 256 };
+enum {
+	ATH_FCGI_HEADER = 8,
+	ATH_FCGI_TRAILER = 24,
+	ATH_FCGI_MAX_CONTENT = 65528,
+	ATH_FCGI_MAX_REPLY = 256
+};
 
 /*
  * The state between two reads. What a ceiling cuts off is swallowed, not stored: the buffer
@@ -31,9 +35,9 @@ struct ath_fcgi_reader {
 	unsigned char header_have; /* of 8 */
 	unsigned char padding_left;
 	uint16_t content_left;
-	uint16_t id;               /* of the request under way */
+	uint16_t id; /* of the request under way */
 	bool active, keep, params_ended, in_record;
-	uint16_t max_connections;  /* what FCGI_GET_VALUES is told */
+	uint16_t max_connections; /* what FCGI_GET_VALUES is told */
 	unsigned char reply[ATH_FCGI_MAX_REPLY];
 	size_t reply_length;
 };

@@ -107,15 +107,14 @@ static void last_words(struct ath_request *request, struct ath_output *output)
 	static const char body[] = "{\"type\":\"urn:athanor:problem:internal\","
 				   "\"title\":\"Internal error\",\"status\":500}";
 
-	*output = (struct ath_output){
-		.head = request->last_words, .body = body, .body_length = sizeof body - 1
-	};
-	output->head_length =
-		(size_t)snprintf(output->head + ATH_HEAD_ROOM,
-				 sizeof request->last_words - ATH_HEAD_ROOM,
-				 "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\n"
-				 "Content-Length: %zu\r\n\r\n",
-				 output->body_length);
+	*output = (struct ath_output){ .head = request->last_words,
+				       .body = body,
+				       .body_length = sizeof body - 1 };
+	output->head_length = (size_t)snprintf(
+		output->head + ATH_HEAD_ROOM, sizeof request->last_words - ATH_HEAD_ROOM,
+		"Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\n"
+		"Content-Length: %zu\r\n\r\n",
+		output->body_length);
 }
 
 /* RFC 9110, 15.3.5 and 15.4.5 */
@@ -131,18 +130,36 @@ static const char *reason_of(int status)
 		int status;
 		const char *reason;
 	} reasons[] = {
-		{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" },
-		{ 301, "Moved Permanently" }, { 302, "Found" }, { 303, "See Other" },
-		{ 304, "Not Modified" }, { 307, "Temporary Redirect" },
-		{ 308, "Permanent Redirect" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 406, "Not Acceptable" }, { 409, "Conflict" }, { 410, "Gone" },
-		{ 412, "Precondition Failed" }, { 413, "Content Too Large" },
-		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" },
-		{ 422, "Unprocessable Content" }, { 428, "Precondition Required" },
-		{ 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 501, "Not Implemented" },
-		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 301, "Moved Permanently" },
+		{ 302, "Found" },
+		{ 303, "See Other" },
+		{ 304, "Not Modified" },
+		{ 307, "Temporary Redirect" },
+		{ 308, "Permanent Redirect" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" },
+		{ 409, "Conflict" },
+		{ 410, "Gone" },
+		{ 412, "Precondition Failed" },
+		{ 413, "Content Too Large" },
+		{ 414, "URI Too Long" },
+		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" },
+		{ 428, "Precondition Required" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
 	};
 
 	for (size_t i = 0; i < ATH_COUNT(reasons); i++)

@@ -22,7 +22,7 @@ struct ath_router;
 
 struct ath_capture {
 	struct ath_text text; /* decoded */
-	int64_t integer;     /* of an <x:int> */
+	int64_t integer;      /* of an <x:int> */
 };
 
 struct ath_match {
@@ -46,11 +46,11 @@ bool ath_next_segment(struct ath_text *path, struct ath_text *segment);
 /* ---- the web application ------------------------------------------------------------------ */
 
 struct ath_web_limits {
-	size_t params;         /* bytes of all parameters; 64 KiB */
-	size_t body;           /* 1 MiB */
-	size_t arena;          /* memory of one request; 16 MiB */
-	size_t in_flight;      /* requests at once; 1024 */
-	int64_t deadline_ms;   /* 30 s; also the time in which a request must arrive */
+	size_t params;       /* bytes of all parameters; 64 KiB */
+	size_t body;         /* 1 MiB */
+	size_t arena;        /* memory of one request; 16 MiB */
+	size_t in_flight;    /* requests at once; 1024 */
+	int64_t deadline_ms; /* 30 s; also the time in which a request must arrive */
 };
 
 struct ath_web {
@@ -91,7 +91,7 @@ struct ath_request {
 	void *session;
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
 	void (*failed)(struct ath_request *request); /* a request that failed stores nothing */
-	size_t statements, rows; /* for the log */
+	size_t statements, rows;                     /* for the log */
 	struct ath_request *next_free;
 	char last_words[128]; /* the head of an answer for which the arena has no room */
 };
@@ -166,7 +166,7 @@ void ath_fcgi_close(struct ath_fcgi_server **server);
 
 /* One request from the environment and standard input, answered on standard output. */
 enum ath_status ath_cgi_serve(struct ath_loop *loop, const struct ath_web *web, int in, int out,
-			      const char *const *environment, struct ath_error *error)
-	ATH_MUST_CHECK;
+			      const char *const *environment,
+			      struct ath_error *error) ATH_MUST_CHECK;
 
 #endif

@@ -32,8 +32,9 @@ const struct ath_json_document *ath_body_document(struct ath_request *request)
 	if (ath_json_read(request->arena, request->body.data, request->body.length, document,
 			  &error) != ATH_OK) {
 		if (error.status != ATH_ENOMEM)
-			ath_request_fail(request, ath_problem(request, 400, "the body is no JSON: %s",
-							      error.message));
+			ath_request_fail(request,
+					 ath_problem(request, 400, "the body is no JSON: %s",
+						     error.message));
 		return NULL;
 	}
 	return document;

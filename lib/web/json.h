@@ -50,8 +50,8 @@ enum { ATH_JSON_MAX_DEPTH = 32 };
  * @return ATH_OK, ATH_EINVAL, ATH_ETOOBIG (too deep, or 4 GiB or more) or ATH_ENOMEM
  */
 enum ath_status ath_json_read(struct ath_arena *arena, const char *text, size_t length,
-			      struct ath_json_document *document, struct ath_error *error)
-	ATH_MUST_CHECK;
+			      struct ath_json_document *document,
+			      struct ath_error *error) ATH_MUST_CHECK;
 
 /**
  * The unescaped bytes of a string token; of another token its text. May hold NUL (from

@@ -55,7 +55,8 @@ static bool pair_length(const unsigned char **at, const unsigned char *end, size
 		return true;
 	if (end - *at < 3)
 		return false;
-	*length = (*length & 0x7f) << 24 | (size_t)(*at)[0] << 16 | (size_t)(*at)[1] << 8 | (*at)[2];
+	*length =
+		(*length & 0x7f) << 24 | (size_t)(*at)[0] << 16 | (size_t)(*at)[1] << 8 | (*at)[2];
 	*at += 3;
 	return true;
 }
@@ -195,14 +196,16 @@ static void read_path(struct ath_request *request)
 	else
 		request->path = uri == NULL ? ath_text("") : *uri;
 	if (request->path.length > ATH_MAX_URI) {
-		ath_request_fail(request, ath_problem(request, 414, "at most %d bytes", ATH_MAX_URI));
+		ath_request_fail(request,
+				 ath_problem(request, 414, "at most %d bytes", ATH_MAX_URI));
 		return;
 	}
 	query = memchr(request->path.data, '?', request->path.length);
 	if (query != NULL)
 		request->path.length = (size_t)(query - request->path.data);
 	if (request->path.length == 0 || *request->path.data != '/')
-		ath_request_fail(request, ath_problem(request, 400, "the path does not start with /"));
+		ath_request_fail(request,
+				 ath_problem(request, 400, "the path does not start with /"));
 }
 
 static struct ath_text decode_arg(struct ath_request *request, const char *data, size_t length)
@@ -246,9 +249,9 @@ static void read_args(struct ath_request *request)
 		equals = memchr(at, '=', (size_t)(stop - at));
 		equals = equals == NULL ? stop : equals;
 		arg->name = decode_arg(request, at, (size_t)(equals - at));
-		arg->value = equals == stop ? (struct ath_text){ "", 0 }
-					    : decode_arg(request, equals + 1,
-							 (size_t)(stop - equals) - 1);
+		arg->value = equals == stop
+				     ? (struct ath_text){ "", 0 }
+				     : decode_arg(request, equals + 1, (size_t)(stop - equals) - 1);
 		request->arg_count++;
 		at = stop;
 	}
@@ -272,8 +275,8 @@ static void read_body(struct ath_request *request)
 		return;
 	if (!ath_text_int64(*announced, &length) || length < 0 ||
 	    (uint64_t)length != request->body.length)
-		ath_request_fail(request, ath_problem(request, 400,
-						      "the body is not as long as announced"));
+		ath_request_fail(request,
+				 ath_problem(request, 400, "the body is not as long as announced"));
 }
 
 static void read_id(struct ath_request *request)

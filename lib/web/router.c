@@ -107,8 +107,7 @@ static bool read_capture(struct ath_text segment, struct ath_text *name, struct 
 {
 	const char *colon;
 
-	if (segment.length < 5 || segment.data[0] != '<' ||
-	    segment.data[segment.length - 1] != '>')
+	if (segment.length < 5 || segment.data[0] != '<' || segment.data[segment.length - 1] != '>')
 		return false;
 	colon = memchr(segment.data, ':', segment.length);
 	if (colon == NULL || colon == segment.data + 1)
@@ -133,8 +132,10 @@ static struct node *step(struct node *node, struct ath_text segment, struct leaf
 			      ATH_MAX_CAPTURES);
 		return NULL;
 	} else if (!read_capture(segment, &leaf->names[*captures], &type)) {
-		ath_error_set(error, ATH_EINVAL, "route %s: a part must be <name:type>, alone "
-			      "between slashes", path);
+		ath_error_set(error, ATH_EINVAL,
+			      "route %s: a part must be <name:type>, alone "
+			      "between slashes",
+			      path);
 		return NULL;
 	} else if (ath_text_is(type, "int")) {
 		next = add_typed(&node->integer);

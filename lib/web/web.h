@@ -26,7 +26,7 @@ enum ath_method {
 #define X(name) ATH_METHOD_##name,
 	ATH_METHOD_MAP(X)
 #undef X
-	ATH_METHOD_COUNT
+		ATH_METHOD_COUNT
 };
 
 /**

@@ -379,6 +379,7 @@ static void test_everyone_is_told_that_it_is_away(void **state)
 		assert_int_equal(borrowers[i].error.status, ATH_EUNAVAILABLE);
 		assert_true(borrowers[i].error.message[0] != '\0');
 	}
+	assert_true(turn_until(no_jobs));
 	assert_int_equal(engine->pool_count, 0);
 	/* at once now, without another try */
 	engine->retry_at = ath_now() + 1000000;

@@ -124,7 +124,7 @@ static void test_an_engine_does_not_open_with_a_wrong_url(void **state)
 		"postgresql://h:port/db",
 		"postgresql://h:0/db",
 		"postgresql://h:65536/db",
-		"postgresql://h,i:5432,x/db",
+		"postgresql://h:1,i:x/db",
 		"postgresql://h?port=5432x",
 		"postgresql://[::1/db",
 		"postgresql://h/%zz",

@@ -27,7 +27,7 @@
 #include "db/url.h"
 #include "rest/internal.h"
 
-/* ---- the allocator ---------------------------------------------------------------------- */
+/* ---- the allocator ------------------------------------------------------------------- */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ADDRESS_SANITIZER 1
@@ -116,7 +116,7 @@ static bool disarm(void)
 	return atomic_exchange(&struck, false);
 }
 
-/* ---- runs --------------------------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------------------- */
 
 enum result { WHOLE, REFUSED, WRONG };
 
@@ -148,6 +148,17 @@ static enum result wrong(struct shortage *shortage, const char *what)
 
 typedef enum result run_function(struct shortage *shortage, const void *with);
 
+/* The sanitizer finds leaks by itself, and has a strdup that does not come by here. */
+static bool leaked(long before)
+{
+#ifdef ADDRESS_SANITIZER
+	(void)before;
+	return false;
+#else
+	return living != before;
+#endif
+}
+
 static void check_run(run_function *run, const void *with, struct shortage *shortage)
 {
 	long before = living;
@@ -156,7 +167,7 @@ static void check_run(run_function *run, const void *with, struct shortage *shor
 	if (result == WRONG)
 		fail_msg("allocation %ld%s: %s", shortage->allocations + 1,
 			 shortage->stays ? " and all that follow" : "", shortage->wrong);
-	if (living != before)
+	if (leaked(before))
 		fail_msg("allocation %ld%s: %ld leaked", shortage->allocations + 1,
 			 shortage->stays ? " and all that follow" : "", living - before);
 	if (!shortage->struck)
@@ -186,7 +197,7 @@ static void fail_everywhere(run_function *run, const void *with)
 	}
 }
 
-/* ---- base, and readers over bytes ------------------------------------------------------------- */
+/* ---- base, and readers over bytes ---------------------------------------------------- */
 
 static void count_cleanup(void *arg)
 {
@@ -271,9 +282,10 @@ static enum result run_json(struct shortage *shortage, const void *with)
 					 : wrong(shortage, "another text");
 	}
 	end(shortage);
-	if (result == REFUSED && (!ath_arena_failed(arena) ||
-				  (status != ATH_OK && (status != ATH_ENOMEM ||
-							error.status != status || !*error.message))))
+	if (result == REFUSED &&
+	    (!ath_arena_failed(arena) ||
+	     (status != ATH_OK &&
+	      (status != ATH_ENOMEM || error.status != status || !*error.message))))
 		result = wrong(shortage, "it does not say why");
 	ath_arena_close(&arena);
 	return result;
@@ -327,7 +339,7 @@ static void test_url(void **state)
 	fail_everywhere(run_url, NULL);
 }
 
-/* ---- the router -------------------------------------------------------------------------------- */
+/* ---- the router ---------------------------------------------------------------------- */
 
 static struct ath_response *nothing(struct ath_request *request)
 {
@@ -371,7 +383,7 @@ static void test_router(void **state)
 	fail_everywhere(run_router, NULL);
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------ */
+/* ---- the loop ------------------------------------------------------------------------ */
 
 static bool quiet_log_is_open;
 static struct ath_log quiet_log = { .level = ATH_LOG_DEBUG };
@@ -444,7 +456,7 @@ static void test_loop(void **state)
 	fail_everywhere(run_loop, NULL);
 }
 
-/* ---- an application -------------------------------------------------------------------------------- */
+/* ---- an application ------------------------------------------------------------------ */
 
 struct thing {
 	int64_t id;
@@ -453,8 +465,7 @@ struct thing {
 	struct ath_timestamp made;
 };
 ATH_DECLARE(thing);
-ATH_MODEL(thing, "things",
-	  ATH_COLUMN(thing, id, .primary_key = true),
+ATH_MODEL(thing, "things", ATH_COLUMN(thing, id, .primary_key = true),
 	  ATH_COLUMN(thing, name, .min_length = 2, .unique = true),
 	  ATH_COLUMN(thing, size, .min = 0, .max = 9),
 	  ATH_COLUMN(thing, made, .server_default = "now()"));
@@ -519,7 +530,8 @@ static struct ath_response *store_thing(struct ath_request *request)
 	struct ath_query q = ath_query(thing);
 	struct thing *thing = thing_bind(request), *other = thing_new(db);
 
-	other->name = thing->name;
+	if (other != NULL)
+		other->name = thing->name;
 	thing_add(db, thing);
 	thing_add(db, other);
 	ath_where(&q, ATH_EQ(thing, name, "one"));
@@ -549,7 +561,7 @@ static const struct exchange {
 	{ "POST", "/things", "{\"name\":\"\\u0061b\",\"size\":null}", 201 },
 	{ "POST", "/things", "{\"name\":\"a\",\"size\":10,\"other~\":1}", 422 },
 	{ "POST", "/things", "{\"name\":", 400 },
-	{ "GET", "/things/1000/list", NULL, 200 },
+	{ "GET", "/things/100/list", NULL, 200 },
 	{ "HEAD", "/things/3/list", NULL, 200 },
 	{ "POST", "/documents", "{\"a\":[1,2.5,\"\\u00e4\",{\"b\":null}]}", 200 },
 	{ "POST", "/documents", "{\"a\":\"\\u0000\"}", 422 },
@@ -561,7 +573,7 @@ static const struct exchange {
 	{ "GET", "/nowhere", NULL, 404 },
 };
 
-/* ---- requests ----------------------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------ */
 
 /* As a front would: the parameters, then the body. */
 static void fill_request(struct ath_request *request, const struct exchange *exchange)
@@ -678,7 +690,7 @@ static void test_requests(void **state)
 	}
 }
 
-/* ---- a database that is away ------------------------------------------------------------------------------ */
+/* ---- a database that is away --------------------------------------------------------- */
 
 /* No server has its socket below a file. */
 static const char away[] = "postgresql:///nobody?host=/dev/null/x&user=nobody";
@@ -709,7 +721,7 @@ static enum result run_session(struct shortage *shortage, const void *with)
 	struct ath_error error = { 0 };
 	struct ath_engine *engine;
 	enum result result = REFUSED;
-	struct thing thing = { .name = (char *)(uintptr_t) "one" };
+	struct thing thing = { .name = (char *)(uintptr_t)"one" };
 
 	assert_int_equal(ath_engine_open(&engine, away, &options, &error), ATH_OK);
 	begin(shortage);
@@ -796,7 +808,8 @@ static enum result run_stored(struct shortage *shortage, const void *with)
 	assert_int_equal(ath_loop_open(&options.loop, quiet()), ATH_OK);
 	assert_int_equal(ath_engine_open(&rest.engine, away, &options, &error), ATH_OK);
 	assert_int_equal(ath_web_open(&web, routes, &error), ATH_OK);
-	assert_int_equal(ath_loop_spawn(options.loop, serve_once, &served, ATH_NEVER, NULL), ATH_OK);
+	assert_int_equal(ath_loop_spawn(options.loop, serve_once, &served, ATH_NEVER, NULL),
+			 ATH_OK);
 	while (ath_loop_fibers(options.loop) > 0)
 		ath_loop_turn(options.loop, ATH_NEVER);
 	ath_web_close(&web);
@@ -815,13 +828,12 @@ static void test_stored(void **state)
 	fail_everywhere(run_stored, &store);
 }
 
-/* ---- the fronts ---------------------------------------------------------------------------------------------- */
+/* ---- the fronts ---------------------------------------------------------------------- */
 
 static enum result run_cgi(struct shortage *shortage, const void *with)
 {
-	static const char *const environment[] = {
-		"REQUEST_METHOD=POST", "REQUEST_URI=/documents", "CONTENT_LENGTH=7", NULL
-	};
+	static const char *const environment[] = { "REQUEST_METHOD=POST", "REQUEST_URI=/documents",
+						   "CONTENT_LENGTH=7", NULL };
 	static const struct exchange exchange = { "POST", "/documents", "[1,2,3]", 200 };
 	int in = memfd_create("in", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC);
 	struct ath_error error = { 0 };
@@ -955,12 +967,12 @@ static void test_fcgi(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),	     cmocka_unit_test(test_json),
-		cmocka_unit_test(test_url),	     cmocka_unit_test(test_router),
-		cmocka_unit_test(test_loop),	     cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_engine),	     cmocka_unit_test(test_read_session),
+		cmocka_unit_test(test_memory),        cmocka_unit_test(test_json),
+		cmocka_unit_test(test_url),           cmocka_unit_test(test_router),
+		cmocka_unit_test(test_loop),          cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_engine),        cmocka_unit_test(test_read_session),
 		cmocka_unit_test(test_write_session), cmocka_unit_test(test_stored),
-		cmocka_unit_test(test_cgi),	     cmocka_unit_test(test_fcgi),
+		cmocka_unit_test(test_cgi),           cmocka_unit_test(test_fcgi),
 	};
 
 	in_main = true;

@@ -17,7 +17,7 @@ struct slip {
 void slip(struct slip s, struct ath_query *q);
 struct ath_response *handler(struct ath_request *req);
 
-/* ---- conditions ------------------------------------------------------------------------- */
+/* ---- conditions ---------------------------------------------------------------------- */
 
 #ifdef MISSPELT_COLUMN
 /* gcc: 'struct user' has no member named 'emial' */
@@ -183,7 +183,7 @@ void slip(struct slip s, struct ath_query *q)
 }
 #endif
 
-/* ---- sessions ---------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------ */
 
 #ifdef SQL_AS_A_QUERY
 /* gcc: passing argument 2 of 'user_all' from incompatible pointer type */
@@ -315,7 +315,7 @@ void slip(struct slip s, struct ath_query *q)
 }
 #endif
 
-/* ---- models ------------------------------------------------------------------------------ */
+/* ---- models -------------------------------------------------------------------------- */
 
 #ifdef MEMBER_OF_NO_COLUMN_TYPE
 /* gcc: '_Generic' selector of type 'float' is not compatible with any association */
@@ -419,7 +419,7 @@ size_t count(const int64_t *ids)
 }
 #endif
 
-/* ---- requests ---------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------ */
 
 #ifdef WRONG_STRUCT_ANSWERED
 /* gcc: passing argument 3 of 'user_json' from incompatible pointer type */

@@ -90,12 +90,12 @@ static const char *member(const char *name)
 	return NULL;
 }
 
-#define SMALL	  "must be an integer from -32768 to 32767"
-#define MEDIUM	  "must be an integer from -5 to 150"
+#define SMALL     "must be an integer from -32768 to 32767"
+#define MEDIUM    "must be an integer from -5 to 150"
 #define NULL_INT  "must be an integer from -2147483648 to 2147483647"
-#define LARGE	  "must be an integer from -9223372036854775808 to 9223372036854775807"
-#define MOMENT	  "must be a time such as \"2024-05-06T07:08:09Z\""
-#define TEN	  "must be a number from 0 to 10"
+#define LARGE     "must be an integer from -9223372036854775808 to 9223372036854775807"
+#define MOMENT    "must be a time such as \"2024-05-06T07:08:09Z\""
+#define TEN       "must be a number from 0 to 10"
 #define ANY_UUID  "00112233-4455-6677-8899-aabbccddeeff"
 #define NOT_NULL  "must not be null"
 #define FOUR_BYTE "\xf0\x9f\x98\x80"

@@ -13,8 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "rest/internal.h"
 #include "../base/random.h"
+#include "rest/internal.h"
 #include "things.h"
 
 static struct ath_arena *arena;
@@ -47,8 +47,8 @@ static struct thing empty_thing(void)
 	return (struct thing){ .name = "", .email = "" };
 }
 
-#define ZERO_UUID    "\"00000000-0000-0000-0000-000000000000\""
-#define ZERO_MOMENT  "\"1970-01-01T00:00:00Z\""
+#define ZERO_UUID   "\"00000000-0000-0000-0000-000000000000\""
+#define ZERO_MOMENT "\"1970-01-01T00:00:00Z\""
 #define EMPTY_VALUES                                                                               \
 	"\"id\":0,\"name\":\"\",\"email\":\"\",\"note\":null,\"flag\":false,\"small\":0,"          \
 	"\"medium\":0,\"large\":0,\"real\":0,\"moment\":" ZERO_MOMENT ",\"uuid\":" ZERO_UUID       \
@@ -97,7 +97,7 @@ static void test_a_full_row(void **state)
 		"\"real\":-0.1,\"moment\":\"1970-01-01T00:00:00.000001Z\","
 		"\"uuid\":\"ff000000-0000-0000-0000-000000000001\",\"null_flag\":false,"
 		"\"null_small\":32767,\"null_medium\":2147483647,"
-		"\"null_large\":9223372036854775807,\"null_real\":1.79769313486232e+308,"
+		"\"null_large\":9223372036854775807,\"null_real\":1.7976931348623157e+308,"
 		"\"null_moment\":\"infinity\",\"null_uuid\":" ZERO_UUID
 		",\"made_at\":\"1969-12-31T23:59:59.999999Z\"}");
 }
@@ -172,8 +172,7 @@ static void test_relations_are_there_when_loaded(void **state)
 		{ &none, &all, "{" EMPTY_VALUES ",\"parts\":[" PART_1 "," PART_2 "]}" },
 		{ &empty, &none, "{\"first_parts\":[]," EMPTY_VALUES "}" },
 		{ &all, &none, "{\"first_parts\":[" PART_1 "," PART_2 "]," EMPTY_VALUES "}" },
-		{ &first, &empty,
-		  "{\"first_parts\":[" PART_1 "]," EMPTY_VALUES ",\"parts\":[]}" },
+		{ &first, &empty, "{\"first_parts\":[" PART_1 "]," EMPTY_VALUES ",\"parts\":[]}" },
 	};
 
 	(void)state;
@@ -186,7 +185,8 @@ static void test_relations_are_there_when_loaded(void **state)
 	}
 }
 
-/* ---- out and in again -------------------------------------------------------------------------- */
+/* ---- out and in again --------------------------------------------------------------------------
+ */
 
 /* Edges of every width as often as any number. */
 static int64_t random_integer(void)
@@ -220,7 +220,9 @@ static char *put_utf8(char *at, uint32_t point)
 		uint32_t below;
 		unsigned char lead;
 		int more;
-	} widths[] = { { 0x80, 0, 0 }, { 0x800, 0xc0, 1 }, { 0x10000, 0xe0, 2 }, { 0x110000, 0xf0, 3 } };
+	} widths[] = {
+		{ 0x80, 0, 0 }, { 0x800, 0xc0, 1 }, { 0x10000, 0xe0, 2 }, { 0x110000, 0xf0, 3 }
+	};
 	size_t i = 0;
 
 	while (point >= widths[i].below)
@@ -242,8 +244,8 @@ static const char *random_text(size_t most)
 	for (size_t left = next_random() % (most + 1); left > 0; left--) {
 		size_t kind = next_random() % ATH_COUNT(starts);
 
-		at = put_utf8(at, starts[kind] + (uint32_t)(next_random() %
-							    (ends[kind] - starts[kind])));
+		at = put_utf8(at, starts[kind] +
+					  (uint32_t)(next_random() % (ends[kind] - starts[kind])));
 	}
 	*at = '\0';
 	return text;
@@ -301,7 +303,8 @@ static void random_thing(struct thing *thing)
 	if (coin())
 		thing->null_large = (struct ath_null_int64){ random_integer(), true };
 	if (coin())
-		thing->null_real = (struct ath_null_double){ fmod(fabs(random_double()), 10), true };
+		thing->null_real =
+			(struct ath_null_double){ fmod(fabs(random_double()), 10), true };
 	if (coin())
 		thing->null_moment = (struct ath_null_timestamp){ random_moment(), true };
 	if (coin())

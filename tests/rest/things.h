@@ -65,7 +65,7 @@ ATH_DECLARE_KEY(label, code);
 
 ATH_MODEL(label, "labels", ATH_COLUMN(label, code, .primary_key = true), ATH_COLUMN(label, text));
 
-static const struct ath_model *const models[] __attribute__((unused)) = { &thing_model, &part_model,
-									  &label_model, NULL };
+static const struct ath_model *const models[]
+	__attribute__((unused)) = { &thing_model, &part_model, &label_model, NULL };
 
 #endif

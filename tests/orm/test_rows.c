@@ -1,0 +1,313 @@
+/* test_rows.c - the identity map from one row to many, and what counts as a change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../base/random.h"
+#include "models.h"
+
+static struct ath_arena *arena;
+static struct ath_rows rows;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (ath_arena_open(&arena, 256 << 20) != ATH_OK)
+		return -1;
+	ath_rows_init(&rows, arena);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	ath_arena_close(&arena);
+	return 0;
+}
+
+static struct ath_row *add(const struct ath_model *model, const void *object,
+			   enum ath_row_state state)
+{
+	struct ath_row *row = ath_new(arena, struct ath_row, 1);
+
+	row->model = model;
+	row->object = ath_arena_copy(arena, object, model->size);
+	row->old = ath_arena_copy(arena, object, model->size);
+	row->state = state;
+	assert_true(ath_rows_add(&rows, row));
+	return row;
+}
+
+static struct ath_row *add_pet(int64_t id, enum ath_row_state state)
+{
+	return add(&pet_model, &(struct pet){ .id = id, .name = "Tom" }, state);
+}
+
+static struct ath_row *find_pet(int64_t id)
+{
+	return ath_rows_find(&rows, &pet_model, ath_value_int64(id));
+}
+
+static void fill(struct ath_row **made, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		made[i] = add_pet(i * 3 - 5, ATH_ROW_STORED);
+}
+
+static void test_every_row_is_found(void **state)
+{
+	static const int64_t counts[] = { 1, 2, 7, 8, 9, 10, 63, 64, 65, 100, 128, 1000, 10000 };
+	static struct ath_row *made[10000];
+
+	(void)state;
+	for (size_t c = 0; c < ATH_COUNT(counts); c++) {
+		ath_rows_init(&rows, arena);
+		assert_null(find_pet(-5));
+		fill(made, counts[c]);
+		for (int64_t i = 0; i < counts[c]; i++) {
+			assert_ptr_equal(find_pet(i * 3 - 5), made[i]);
+			assert_null(find_pet(i * 3 - 4));
+			assert_ptr_equal(ath_rows_of(&rows, &pet_model, made[i]->object), made[i]);
+		}
+	}
+}
+
+static void test_rows_that_leave(void **state)
+{
+	static struct ath_row *made[1000];
+	static const int64_t counts[] = { 1, 8, 9, 1000 };
+
+	(void)state;
+	for (size_t c = 0; c < ATH_COUNT(counts); c++) {
+		ath_rows_init(&rows, arena);
+		fill(made, counts[c]);
+		for (int64_t i = 0; i < counts[c]; i += 2) {
+			ath_rows_leave_map(&rows, made[i]);
+			made[i]->state = ATH_ROW_GONE;
+		}
+		for (int64_t i = 0; i < counts[c]; i++)
+			assert_ptr_equal(find_pet(i * 3 - 5), i % 2 == 0 ? NULL : made[i]);
+		/* the same keys may come again */
+		for (int64_t i = 0; i < counts[c]; i += 2)
+			made[i] = add_pet(i * 3 - 5, ATH_ROW_STORED);
+		for (int64_t i = 0; i < counts[c]; i++)
+			assert_ptr_equal(find_pet(i * 3 - 5), made[i]);
+	}
+}
+
+/* New rows are known by their object, and by their key once they are stored. */
+static void test_new_rows_enter_later(void **state)
+{
+	static struct ath_row *made[300];
+
+	(void)state;
+	for (int64_t i = 0; i < (int64_t)ATH_COUNT(made); i++) {
+		made[i] = add_pet(i, ATH_ROW_NEW);
+		assert_null(find_pet(i));
+		assert_ptr_equal(ath_rows_of(&rows, &pet_model, made[i]->object), made[i]);
+	}
+	for (int64_t i = 0; i < (int64_t)ATH_COUNT(made); i++) {
+		assert_true(ath_rows_enter_map(&rows, made[i]));
+		for (int64_t j = 0; j < (int64_t)ATH_COUNT(made); j += 17)
+			assert_ptr_equal(find_pet(j), j <= i ? made[j] : NULL);
+	}
+}
+
+static void test_models_and_types_of_keys_are_apart(void **state)
+{
+	struct ath_uuid uuid = { { 1, 2, 3 } }, other = { { 1, 2, 4 } };
+	struct ath_row *pet = add_pet(1, ATH_ROW_STORED), *person, *ticket, *empty, *kind;
+	char code[] = "a";
+
+	(void)state;
+	person = add(&person_model, &(struct person){ .id = 1 }, ATH_ROW_STORED);
+	ticket = add(&ticket_model, &(struct ticket){ .code = "a" }, ATH_ROW_STORED);
+	empty = add(&ticket_model, &(struct ticket){ .code = "" }, ATH_ROW_STORED);
+	kind = add(&kind_model, &(struct kind){ .id = uuid }, ATH_ROW_STORED);
+	for (int round = 0; round < 2; round++) {
+		assert_ptr_equal(find_pet(1), pet);
+		assert_ptr_equal(ath_rows_find(&rows, &person_model, ath_value_int64(1)), person);
+		assert_ptr_equal(ath_rows_find(&rows, &ticket_model, ath_value_text(code)), ticket);
+		assert_ptr_equal(ath_rows_find(&rows, &ticket_model, ath_value_text("")), empty);
+		assert_null(ath_rows_find(&rows, &ticket_model, ath_value_text("b")));
+		assert_ptr_equal(ath_rows_find(&rows, &kind_model, ath_value_uuid(uuid)), kind);
+		assert_null(ath_rows_find(&rows, &kind_model, ath_value_uuid(other)));
+		for (int64_t i = 2; i < 100; i++) /* from a list to a table */
+			add_pet(i, ATH_ROW_STORED);
+	}
+}
+
+static void test_an_object_whose_key_was_changed_is_still_known(void **state)
+{
+	struct ath_row *row = add_pet(1, ATH_ROW_STORED);
+	struct pet other = { .id = 1 };
+
+	(void)state;
+	add_pet(2, ATH_ROW_STORED);
+	((struct pet *)row->object)->id = 2;
+	assert_ptr_equal(ath_rows_of(&rows, &pet_model, row->object), row);
+	assert_null(ath_rows_of(&rows, &pet_model, &other));
+}
+
+/* ---- changes ---------------------------------------------------------------------------------- */
+
+static struct kind before, after;
+
+static bool is_changed(void)
+{
+	struct ath_row row = { .model = &kind_model, .object = &after, .old = &before };
+	bool changed = ath_row_is_changed(&row);
+
+	after = before;
+	return changed;
+}
+
+static void fill_kind(void)
+{
+	memset(&before, 0, sizeof before);
+	before.text = "text";
+	before.real = 1.5;
+	before.null_medium = (struct ath_null_int32){ 7, true };
+	after = before;
+}
+
+static void test_each_type_tells_a_change(void **state)
+{
+	(void)state;
+	fill_kind();
+	assert_false(is_changed());
+	after.boolean = true;
+	assert_true(is_changed());
+	after.small = -1;
+	assert_true(is_changed());
+	after.medium = 1;
+	assert_true(is_changed());
+	after.large = INT64_MIN;
+	assert_true(is_changed());
+	after.real = 1.5000000000000002;
+	assert_true(is_changed());
+	after.text = "texts";
+	assert_true(is_changed());
+	after.moment.microseconds = 1;
+	assert_true(is_changed());
+	after.uuid.bytes[15] = 1;
+	assert_true(is_changed());
+	after.id.bytes[0] = 1;
+	assert_true(is_changed());
+}
+
+static void test_each_nullable_type_tells_a_change(void **state)
+{
+	(void)state;
+	fill_kind();
+	after.null_boolean.valid = true;
+	assert_true(is_changed());
+	after.null_small.valid = true;
+	assert_true(is_changed());
+	after.null_medium.valid = false;
+	assert_true(is_changed());
+	after.null_medium.value = 8;
+	assert_true(is_changed());
+	after.null_large.valid = true;
+	assert_true(is_changed());
+	after.null_real.valid = true;
+	assert_true(is_changed());
+	after.null_text = "";
+	assert_true(is_changed());
+	after.null_moment.valid = true;
+	assert_true(is_changed());
+	after.null_uuid.valid = true;
+	assert_true(is_changed());
+}
+
+static void test_what_is_no_change(void **state)
+{
+	char copy[] = "text";
+
+	(void)state;
+	fill_kind();
+	after.text = copy;
+	assert_false(is_changed());
+	after.null_large.value = 5; /* NULL, whatever value holds */
+	assert_false(is_changed());
+	after.null_medium.value = 7;
+	assert_false(is_changed());
+}
+
+static void test_doubles_by_their_bits(void **state)
+{
+	(void)state;
+	fill_kind();
+	before.real = __builtin_nan("");
+	after = before;
+	after.null_large.value = 1; /* so that it is looked at column by column */
+	assert_false(is_changed());
+	before.real = 0.0;
+	after = before;
+	after.real = -0.0;
+	assert_true(is_changed());
+}
+
+static void test_relations_and_read_only_members_are_none(void **state)
+{
+	struct person old = { .id = 1, .name = "a" }, now = old;
+	struct ath_row row = { .model = &person_model, .object = &now, .old = &old };
+
+	(void)state;
+	now.pets.count = 3;
+	assert_false(ath_row_is_changed(&row));
+	now.born.microseconds = 3;
+	assert_false(ath_row_is_changed(&row));
+	now.nick = "";
+	assert_true(ath_row_is_changed(&row));
+}
+
+/* ---- members ------------------------------------------------------------------------------------ */
+
+static void test_members_are_set_and_unset(void **state)
+{
+	static const unsigned char ones[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	const char *text = "x";
+	struct kind kind;
+
+	(void)state;
+	memset(&kind, 0, sizeof kind);
+	for (size_t i = 0; i < kind_model.member_count; i++) {
+		const struct ath_member *member = &kind_model.members[i];
+
+		assert_true(ath_member_is_unset(member, &kind));
+		ath_member_set(member, &kind,
+			       member->type == ATH_TYPE_TEXT ? (const void *)&text : ones);
+		assert_false(ath_member_is_unset(member, &kind));
+		assert_false(ath_member_get(member, &kind).null);
+		assert_int_equal(ath_member_get(member, &kind).type, member->type);
+		ath_member_set_null(member, &kind);
+		assert_true(ath_member_is_unset(member, &kind));
+		assert_int_equal(ath_member_get(member, &kind).null,
+				 member->nullable_struct || member->type == ATH_TYPE_TEXT);
+	}
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_every_row_is_found),
+		CASE(test_rows_that_leave),
+		CASE(test_new_rows_enter_later),
+		CASE(test_models_and_types_of_keys_are_apart),
+		CASE(test_an_object_whose_key_was_changed_is_still_known),
+		CASE(test_each_type_tells_a_change),
+		CASE(test_each_nullable_type_tells_a_change),
+		CASE(test_what_is_no_change),
+		CASE(test_doubles_by_their_bits),
+		CASE(test_relations_and_read_only_members_are_none),
+		CASE(test_members_are_set_and_unset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -152,6 +152,13 @@ static struct block *add_block(struct ath_arena *arena, size_t size)
 	return block;
 }
 
+bool ath_arena_has_room(const struct ath_arena *arena, size_t bytes)
+{
+	if (bytes > arena->ceiling / 4)
+		bytes = arena->ceiling / 4;
+	return !arena->failed && bytes <= arena->ceiling - arena->used;
+}
+
 bool ath_arena_charge(struct ath_arena *arena, size_t bytes)
 {
 	if (bytes > arena->ceiling - arena->used) {

@@ -54,6 +54,7 @@ extern "C" {
 	X(EREADONLY, "a write in a read-only transaction")                                         \
 	X(EUNAVAILABLE, "the database cannot be reached now")                                      \
 	X(EUNKNOWN, "the connection was lost while the transaction was being committed")           \
+	X(ESTORED, "it is stored, but what the database gave back could not be read")              \
 	X(ESQL, "the database refused the statement")
 
 enum ath_status {

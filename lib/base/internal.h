@@ -31,6 +31,8 @@ static inline uint64_t ath_hash(const void *data, size_t length)
 /** Counts bytes that live elsewhere but as long as the arena; false, and failed, past the ceiling.
  */
 bool ath_arena_charge(struct ath_arena *arena, size_t bytes);
+/** Are that many bytes still free below the ceiling? A quarter of it is always enough. */
+bool ath_arena_has_room(const struct ath_arena *arena, size_t bytes);
 /**
  * Zeroed memory past the ceiling, for what a caller must be able to point at while the failure
  * is on its way up; the arena counts as failed. Never NULL up to ATH_BEYOND bytes.

@@ -240,35 +240,60 @@ static enum ath_status send_statement(struct ath_connection *connection, struct 
 		status = prepare(connection, batch, statement, &entry);
 	if (status == ATH_OK)
 		status = connection->driver->execute(connection->handle, entry->name, statement,
-						     batch->arena);
+						     batch->bound[index]);
 	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
 		status = ATH_ENOMEM;
 	return status;
 }
 
-/*
- * A batch that could not be sent whole leaves half a batch on the wire: it still gets its
- * sync, so that what follows is not drawn in, and nothing of it may take effect: the
- * connection is given up.
- */
-enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+/* Before anything is queued: what cannot be sent must not disturb those who share it. */
+static enum ath_status bind_all(struct ath_connection *connection, struct ath_batch *batch)
 {
-	enum ath_status status = connection->dead ? ATH_EUNAVAILABLE : ATH_OK;
-	size_t i = 0;
+	enum ath_status status = ATH_OK;
 
-	batch->driver = connection->driver;
-	batch->sent = !connection->dead;
+	batch->bound = ath_new(batch->arena, void *, batch->count);
+	if (batch->bound == NULL)
+		return ath_error_set(&batch->error, ATH_ENOMEM, "no memory for the parameters");
+	for (size_t i = 0; status == ATH_OK && i < batch->count; i++)
+		status = connection->driver->bind(&batch->statements[i], batch->arena,
+						  &batch->bound[i]);
 	if (status != ATH_OK)
-		return ath_error_set(&batch->error, status, "the connection was lost");
-	while (status == ATH_OK && i < batch->count)
-		status = send_statement(connection, batch, i++);
+		ath_error_set(&batch->error, status, "a parameter cannot be sent: %s",
+			      ath_status_text(status));
+	return status;
+}
+
+static enum ath_status send_all(struct ath_connection *connection, struct ath_batch *batch)
+{
+	enum ath_status status = ATH_OK;
+
+	for (size_t i = 0; status == ATH_OK && i < batch->count; i++)
+		status = send_statement(connection, batch, i);
 	if (status == ATH_OK)
 		status = connection->driver->sync(connection->handle);
 	if (status == ATH_OK && !expect(connection, SYNC, 0, batch))
 		status = ATH_ENOMEM;
+	return status;
+}
+
+/*
+ * A batch that could not be sent whole leaves half a batch on the wire, and nothing of it may
+ * take effect: the connection is given up.
+ */
+enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+{
+	enum ath_status status;
+
+	batch->driver = connection->driver;
+	if (connection->dead)
+		return ath_error_set(&batch->error, ATH_EUNAVAILABLE, "the connection was lost");
+	if (bind_all(connection, batch) != ATH_OK)
+		return batch->error.status;
+	batch->sent = true;
+	status = send_all(connection, batch);
 	if (status != ATH_OK) {
 		ath_error_set(&batch->error, status == ATH_EIO ? ATH_EUNAVAILABLE : status,
-			      "statement %zu could not be sent: %s", i, ath_status_text(status));
+			      "a batch could not be sent: %s", ath_status_text(status));
 		ath_connection_abandon(connection, batch);
 		die_of(connection, "a batch could not be sent");
 		return batch->error.status;
@@ -277,18 +302,6 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 	connection->outstanding++;
 	ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
 	return ATH_OK;
-}
-
-static void flush(struct ath_turn_end *end)
-{
-	struct ath_connection *connection = container_of(end, struct ath_connection, flush);
-	enum ath_status status = connection->driver->flush(connection->handle);
-
-	if (status == ATH_EIO)
-		die_of(connection, "the connection was lost while sending");
-	else
-		ath_watch_change(connection->engine->loop, &connection->watch,
-				 status == ATH_OK ? EPOLLIN : EPOLLIN | EPOLLOUT);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
@@ -321,7 +334,7 @@ static void batch_done(struct ath_connection *connection, struct ath_batch *batc
 }
 
 /* One outcome for what is expected first; false when nothing more has arrived. */
-static bool receive(struct ath_connection *connection)
+static bool receive(struct ath_connection *connection, bool *broken)
 {
 	struct ath_error dropped = { 0 };
 	struct expected expected = *first_expected(connection);
@@ -335,36 +348,66 @@ static bool receive(struct ath_connection *connection)
 		take_result(connection, &expected, result);
 		break;
 	case ATH_OUTCOME_ERROR:
+	case ATH_OUTCOME_SKIPPED:
 		if (expected.kind == SYNC)
 			return true; /* the transaction failed at its end; the sync still comes */
-				     /* fall through */
-	case ATH_OUTCOME_SKIPPED:
 		if (expected.kind == PREPARE)
 			drop_number(connection, expected.index);
 		break;
 	case ATH_OUTCOME_SYNC:
 		batch_done(connection, expected.batch);
 		break;
+	case ATH_OUTCOME_BROKEN:
+		*broken = true;
+		return false;
 	}
 	connection->head++;
 	return true;
+}
+
+/* All outcomes that have arrived. cause is set when the connection is dead for another reason. */
+static void receive_all(struct ath_connection *connection, struct ath_error *cause)
+{
+	bool broken = false;
+
+	while (connection->head != connection->tail && receive(connection, &broken))
+		;
+	if (broken)
+		ath_error_set(cause, ATH_EUNAVAILABLE,
+			      "the connection was in the middle of a COPY");
+	if (cause->status != ATH_OK)
+		die(connection, cause);
+}
+
+/*
+ * While the socket is full the driver may read as well; what it took in then makes no event any
+ * more, and is looked at here.
+ */
+static void flush(struct ath_turn_end *end)
+{
+	struct ath_connection *connection = container_of(end, struct ath_connection, flush);
+	enum ath_status status = connection->driver->flush(connection->handle);
+
+	if (status == ATH_EIO) {
+		die_of(connection, "the connection was lost while sending");
+		return;
+	}
+	ath_watch_change(connection->engine->loop, &connection->watch,
+			 status == ATH_OK ? EPOLLIN : EPOLLIN | EPOLLOUT);
+	receive_all(connection, &(struct ath_error){ 0 });
 }
 
 static void connection_ready(struct ath_watch *watch, uint32_t events)
 {
 	struct ath_connection *connection = container_of(watch, struct ath_connection, watch);
 	struct ath_error error = { 0 };
-	enum ath_status status;
 
 	if (events & EPOLLOUT)
 		ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
-	status = connection->driver->consume(connection->handle, &error);
-	while (connection->head != connection->tail && receive(connection))
-		;
-	if (status != ATH_OK)
-		die(connection, &error);
+	(void)connection->driver->consume(connection->handle, &error);
+	receive_all(connection, &error);
 }
 
 /* ---- staleness ------------------------------------------------------------------------------ */

@@ -40,6 +40,7 @@ enum ath_outcome {
 	ATH_OUTCOME_ERROR,   /* a statement, or the transaction at its sync, failed */
 	ATH_OUTCOME_SKIPPED, /* not run, because one before it in its batch failed */
 	ATH_OUTCOME_SYNC,
+	ATH_OUTCOME_BROKEN, /* the connection is in a state that nothing here leads out of */
 };
 
 struct ath_driver {
@@ -51,16 +52,22 @@ struct ath_driver {
 	enum ath_status (*open)(void **connection, const struct ath_url *url,
 				struct ath_error *error);
 	void (*close)(void *connection);
-	/* Asks the server to stop what the connection is doing: blocks likewise. */
-	void (*cancel)(void *connection);
+	/* The server's number for it, by which another connection can stop what it does. */
+	int (*backend)(void *connection);
 	int (*fd)(void *connection);
 
+	/*
+	 * Makes a statement's parameters what the protocol wants, in the arena. ATH_ERULE: one
+	 * that cannot be sent. Nothing has been queued then.
+	 */
+	enum ath_status (*bind)(const struct ath_statement *statement, struct ath_arena *arena,
+				void **arguments);
 	/* These queue. ATH_EIO: the connection is dead. */
 	enum ath_status (*prepare)(void *connection, const char *name,
 				   const struct ath_statement *statement);
 	enum ath_status (*forget)(void *connection, const char *name);
 	enum ath_status (*execute)(void *connection, const char *name,
-				   const struct ath_statement *statement, struct ath_arena *arena);
+				   const struct ath_statement *statement, const void *arguments);
 	enum ath_status (*sync)(void *connection);
 	/* ATH_OK: all is sent; ATH_ETIMEDOUT: the socket takes no more now. */
 	enum ath_status (*flush)(void *connection);

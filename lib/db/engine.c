@@ -227,46 +227,40 @@ int ath_engine_retry_after(const struct ath_engine *engine)
 	return left <= 1000 ? 1 : (int)((left + 999) / 1000);
 }
 
-/* ---- closing what is not idle ------------------------------------------------------------- */
+/* ---- closing what is not idle ------------------------------------------------------------ */
 
-struct closing {
-	struct ath_job job;
-	struct ath_engine *engine;
-	void *handle;
-};
-
-static void close_run(struct ath_job *job)
+/*
+ * libpq's own cancel waits without a limit. So the statement is stopped by way of a pipeline, if
+ * there is one, and nobody waits for the answer; otherwise its time limit ends it.
+ */
+static void cancel_backend(struct ath_engine *engine, int backend)
 {
-	struct closing *closing = container_of(job, struct closing, job);
+	static const char text[] = "select pg_cancel_backend($1)";
+	struct ath_value number = ath_value_int32(backend);
+	struct ath_statement statement = { .text = text,
+					   .length = sizeof text - 1,
+					   .hash = ath_hash(text, sizeof text - 1),
+					   .params = &number,
+					   .param_count = 1 };
+	void *result = NULL;
+	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
+	struct ath_connection *pipeline = engine->pipeline_count == 0 ? NULL : engine->pipelines[0];
 
-	closing->engine->driver->cancel(closing->handle);
-	closing->engine->driver->close(closing->handle);
-}
-
-static void close_done(struct ath_job *job)
-{
-	struct closing *closing = container_of(job, struct closing, job);
-
-	closing->engine->jobs--;
-	free(closing);
+	if (pipeline == NULL || ath_arena_open(&batch.arena, 0) != ATH_OK)
+		return;
+	if (ath_connection_submit(pipeline, &batch) == ATH_OK)
+		ath_connection_abandon(pipeline, &batch);
+	ath_arena_close(&batch.arena);
 }
 
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection)
 {
-	bool dead = ath_connection_is_dead(connection);
+	bool busy =
+		!ath_connection_is_dead(connection) && ath_connection_outstanding(connection) > 0;
 	void *handle = ath_connection_release_handle(connection);
-	struct closing *closing = dead ? NULL : calloc(1, sizeof *closing);
 
-	if (closing != NULL) {
-		closing->job = (struct ath_job){ .run = close_run, .done = close_done };
-		closing->engine = engine;
-		closing->handle = handle;
-		if (ath_loop_offload(engine->loop, &closing->job) == ATH_OK) {
-			engine->jobs++;
-			return;
-		}
-	}
-	free(closing);
+	if (busy)
+		cancel_backend(engine, engine->driver->backend(handle));
 	engine->driver->close(handle);
 }
 

@@ -24,7 +24,7 @@ struct ath_engine {
 	char *url_text;
 	struct ath_url url;
 	struct ath_engine_options options;
-	size_t jobs; /* connects and closes under way on other threads */
+	size_t jobs; /* connects under way on other threads */
 
 	struct ath_connection *pipelines[ATH_MAX_PIPELINES];
 	size_t pipeline_count;
@@ -50,7 +50,7 @@ ath_engine_connect(struct ath_engine *engine,
 enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error);
 /* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */
 enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error);
-/* Cancels what it does and closes it on another thread. */
+/* Closes it, stopping what it does. */
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection);
 /* A connection has died by itself: whoever has it must let go. */
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);

@@ -6,12 +6,42 @@
 
 static void pool_opened(struct ath_engine *engine, struct ath_connection *connection);
 
-/* As many connections are being opened as are waited for, within the pool's size. */
+static struct ath_pool_wait *first_wait(struct ath_engine *engine)
+{
+	struct ath_pool_wait *wait = engine->pool_waits;
+
+	if (wait != NULL) {
+		engine->pool_waits = wait->next;
+		if (engine->pool_waits == NULL)
+			engine->pool_waits_tail = &engine->pool_waits;
+	}
+	return wait;
+}
+
+static void fail_waits(struct ath_engine *engine)
+{
+	struct ath_pool_wait *wait;
+
+	while ((wait = first_wait(engine)) != NULL) {
+		*wait->error = engine->connect_error;
+		ath_wake(&wait->waiter, ATH_EUNAVAILABLE);
+	}
+}
+
+/*
+ * As many connections are being opened as are waited for, within the pool's size. While opening
+ * makes no sense, those who wait have the ones that are lent to hope for, or nothing.
+ */
 static enum ath_status open_wanted(struct ath_engine *engine)
 {
 	size_t wanted = 0;
 	enum ath_status status = ATH_OK;
 
+	if (engine->retry_at > ath_now()) {
+		if (engine->pool_count == 0)
+			fail_waits(engine);
+		return ATH_OK;
+	}
 	for (struct ath_pool_wait *wait = engine->pool_waits; wait != NULL; wait = wait->next)
 		wanted++;
 	while (status == ATH_OK && engine->pool_opening < wanted &&
@@ -23,18 +53,6 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 		}
 	}
 	return status;
-}
-
-static struct ath_pool_wait *first_wait(struct ath_engine *engine)
-{
-	struct ath_pool_wait *wait = engine->pool_waits;
-
-	if (wait != NULL) {
-		engine->pool_waits = wait->next;
-		if (engine->pool_waits == NULL)
-			engine->pool_waits_tail = &engine->pool_waits;
-	}
-	return wait;
 }
 
 static void leave_queue(struct ath_engine *engine, struct ath_pool_wait *wait)
@@ -65,18 +83,14 @@ static void offer(struct ath_engine *engine, struct ath_connection *connection)
 
 static void pool_opened(struct ath_engine *engine, struct ath_connection *connection)
 {
-	struct ath_pool_wait *wait;
-
 	engine->pool_opening--;
 	if (connection != NULL) {
 		offer(engine, connection);
 		return;
 	}
 	engine->pool_count--;
-	while ((wait = first_wait(engine)) != NULL) {
-		*wait->error = engine->connect_error;
-		ath_wake(&wait->waiter, ATH_EUNAVAILABLE);
-	}
+	if (engine->pool_count == 0)
+		fail_waits(engine);
 }
 
 static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_wait *wait,

@@ -173,24 +173,10 @@ static void drop_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-static enum ath_status set_up(PGconn *connection, const struct ath_url *url,
-			      struct ath_error *error)
+static enum ath_status set_up(PGconn *connection, struct ath_error *error)
 {
-	char timeout[16];
-	const char *values[] = { timeout };
-	PGresult *result;
-
 	PQsetNoticeReceiver(connection, drop_notice, NULL);
-	snprintf(timeout, sizeof timeout, "%d", url->statement_timeout_ms);
-	result = PQexecParams(connection,
-			      "select set_config('statement_timeout', $1, false), "
-			      "set_config('idle_in_transaction_session_timeout', $1, false)",
-			      1, NULL, values, NULL, NULL, 0);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		result_error(result, error);
-	PQclear(result);
-	if (error->status == ATH_OK &&
-	    (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1))
+	if (PQsetnonblocking(connection, 1) != 0 || PQenterPipelineMode(connection) != 1)
 		connection_error(connection, error);
 	return error->status;
 }
@@ -200,37 +186,57 @@ static void pg_close(void *handle)
 	PQfinish(handle);
 }
 
+/*
+ * The time limits go with the start of the connection, so that the connect time-out covers all
+ * that opening waits for; behind the URL's own options, if it has any.
+ */
+static char *start_options(const struct ath_url *url)
+{
+	PQconninfoOption *options = PQconninfoParse(url->text, NULL);
+	const char *given = "";
+	char *text = NULL;
+
+	for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
+	     option++)
+		if (strcmp(option->keyword, "options") == 0 && option->val != NULL)
+			given = option->val;
+	if (options == NULL ||
+	    asprintf(&text, "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d %s",
+		     url->statement_timeout_ms, url->statement_timeout_ms, given) < 0)
+		text = NULL;
+	PQconninfoFree(options);
+	return text;
+}
+
 static enum ath_status pg_open(void **handle, const struct ath_url *url, struct ath_error *error)
 {
-	char timeout[16];
+	char timeout[16], *options = start_options(url);
 	/* what stands behind dbname wins over the URL, what stands before it does not */
-	const char *names[] = { "connect_timeout", "fallback_application_name", "dbname",
-				"client_encoding", NULL };
-	const char *values[] = { timeout, "athanor", url->text, "UTF8", NULL };
-	PGconn *connection;
+	const char *names[] = { "connect_timeout", "fallback_application_name",
+				"dbname",          "client_encoding",
+				"options",         NULL };
+	const char *values[] = { timeout, "athanor", url->text, "UTF8", options, NULL };
+	PGconn *connection = NULL;
 
 	*handle = NULL;
 	snprintf(timeout, sizeof timeout, "%d", url->connect_timeout_s);
-	connection = PQconnectdbParams(names, values, 1);
+	if (options != NULL)
+		connection = PQconnectdbParams(names, values, 1);
+	free(options);
 	if (connection == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	if (PQstatus(connection) != CONNECTION_OK)
 		connection_error(connection, error);
-	else if (set_up(connection, url, error) == ATH_OK)
+	else if (set_up(connection, error) == ATH_OK)
 		*handle = connection;
 	if (*handle == NULL)
 		PQfinish(connection);
 	return error->status;
 }
 
-static void pg_cancel(void *handle)
+static int pg_backend(void *handle)
 {
-	PGcancel *cancel = PQgetCancel(handle);
-	char message[256];
-
-	if (cancel != NULL)
-		(void)PQcancel(cancel, message, sizeof message); /* it is closed next anyway */
-	PQfreeCancel(cancel);
+	return PQbackendPID(handle);
 }
 
 static int pg_fd(void *handle)
@@ -374,6 +380,26 @@ static bool put_argument(const struct ath_value *value, struct arguments *argume
 	return arguments->lengths[i] >= 0;
 }
 
+static enum ath_status pg_bind(const struct ath_statement *statement, struct ath_arena *arena,
+			       void **bound)
+{
+	struct arguments *arguments = ath_new(arena, struct arguments, 1);
+	size_t count = statement->param_count;
+
+	*bound = arguments;
+	if (arguments == NULL)
+		return ATH_ENOMEM;
+	arguments->values = ath_new(arena, const char *, count);
+	arguments->lengths = ath_new(arena, int, count);
+	arguments->formats = ath_new(arena, int, count);
+	if (arguments->values == NULL || arguments->lengths == NULL || arguments->formats == NULL)
+		return ATH_ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (!put_argument(&statement->params[i], arguments, i, arena))
+			return ath_arena_failed(arena) ? ATH_ENOMEM : ATH_ERULE;
+	return ATH_OK;
+}
+
 static Oid argument_type(const struct ath_value *value)
 {
 	if (value->array)
@@ -413,22 +439,13 @@ static enum ath_status pg_forget(void *handle, const char *name)
 }
 
 static enum ath_status pg_execute(void *handle, const char *name,
-				  const struct ath_statement *statement, struct ath_arena *arena)
+				  const struct ath_statement *statement, const void *bound)
 {
-	size_t count = statement->param_count;
-	struct arguments arguments = {
-		.values = ath_new(arena, const char *, count),
-		.lengths = ath_new(arena, int, count),
-		.formats = ath_new(arena, int, count),
-	};
+	const struct arguments *arguments = bound;
 
-	if (arguments.values == NULL || arguments.lengths == NULL || arguments.formats == NULL)
-		return ATH_ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (!put_argument(&statement->params[i], &arguments, i, arena))
-			return ath_arena_failed(arena) ? ATH_ENOMEM : ATH_ERULE;
-	return sent(PQsendQueryPrepared(handle, name, (int)count, arguments.values,
-					arguments.lengths, arguments.formats, 1));
+	return sent(PQsendQueryPrepared(handle, name, (int)statement->param_count,
+					arguments->values, arguments->lengths, arguments->formats,
+					1));
 }
 
 static enum ath_status pg_sync(void *handle)
@@ -514,6 +531,11 @@ static enum ath_status pg_script(void *handle, const char *sql, struct ath_error
 	while ((result = PQgetResult(handle)) != NULL) {
 		ExecStatusType status = PQresultStatus(result);
 
+		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
+			PQclear(result);
+			return ath_error_set(error, ATH_ESQL,
+					     "COPY from or to the client: use INSERT");
+		}
 		if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
 		    status != PGRES_EMPTY_QUERY)
 			result_error(result, error); /* the first one stays */
@@ -738,8 +760,9 @@ const struct ath_driver ath_postgresql = {
 	.check = pg_check,
 	.open = pg_open,
 	.close = pg_close,
-	.cancel = pg_cancel,
+	.backend = pg_backend,
 	.fd = pg_fd,
+	.bind = pg_bind,
 	.prepare = pg_prepare,
 	.forget = pg_forget,
 	.execute = pg_execute,

@@ -15,6 +15,8 @@
 
 #include "orm/internal.h"
 
+enum { ROOM = 256 * 1024 }; /* for what comes back from a commit, and the answer about it */
+
 enum phase { INSERTS, UPDATES, DELETES };
 
 struct pending {
@@ -22,6 +24,8 @@ struct pending {
 	enum phase phase;
 	int order; /* within the phase: parents before children, or after them */
 	size_t place;
+	struct ath_target *targets; /* of an INSERT: what comes back */
+	size_t target_count;
 };
 
 struct flush {
@@ -129,6 +133,25 @@ static bool make_statement(struct flush *flush, const struct pending *pending,
 	return false;
 }
 
+/*
+ * What an INSERT will need when it is back is taken before anything is sent: once it is stored
+ * there is no refusing any more.
+ */
+static bool reserve(struct flush *flush, struct pending *pending)
+{
+	struct ath_session *session = flush->session;
+	struct ath_row *row = pending->row;
+
+	if (pending->phase != INSERTS)
+		return true;
+	pending->targets = ath_session_targets(session, row->model, ath_sql_insert_returns,
+					       row->object, &pending->target_count);
+	row->old = ath_arena_alloc(session->arena, row->model->size);
+	if (row->old == NULL)
+		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
+	return pending->targets != NULL && row->old != NULL;
+}
+
 static bool make_batch(struct flush *flush)
 {
 	enum { OURS = 3 }; /* BEGIN, the time limit, COMMIT: at most */
@@ -145,7 +168,8 @@ static bool make_batch(struct flush *flush)
 	}
 	flush->first = at;
 	for (size_t i = 0; i < flush->count; i++)
-		if (!make_statement(flush, &flush->pending[i], &batch->statements[at++]))
+		if (!reserve(flush, &flush->pending[i]) ||
+		    !make_statement(flush, &flush->pending[i], &batch->statements[at++]))
 			return false;
 	if (flush->in_transaction && flush->commit)
 		batch->statements[at++] = fixed("COMMIT");
@@ -201,31 +225,23 @@ static bool run(struct flush *flush)
 
 /* ---- what came back ------------------------------------------------------------------------- */
 
-static bool take_inserted(struct flush *flush, struct ath_row *row, size_t index)
+static bool take_inserted(struct flush *flush, const struct pending *pending, size_t index)
 {
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch = flush->batch;
+	struct ath_row *row = pending->row;
 	struct ath_error error = { 0 };
-	struct ath_target *targets;
 	void *result = batch->results[index];
-	size_t count;
 
-	targets = ath_session_targets(session, row->model, ath_sql_insert_returns, row->object,
-				      &count);
-	if (targets == NULL)
-		return false;
-	if (count > 0) {
+	if (pending->target_count > 0) {
 		if (!ath_session_keep(session, batch, index))
 			return false;
-		if (batch->driver->read(result, 0, 1, targets, count, &row->object, &error) !=
-		    ATH_OK) {
+		if (batch->driver->read(result, 0, 1, pending->targets, pending->target_count,
+					&row->object, &error) != ATH_OK) {
 			ath_session_take_error(session, &error);
 			return false;
 		}
 	}
-	row->old = ath_arena_alloc(session->arena, row->model->size);
-	if (row->old == NULL)
-		return false;
 	memcpy(row->old, row->object, row->model->size);
 	return ath_rows_enter_map(&session->rows, row);
 }
@@ -236,7 +252,7 @@ static bool take_outcome(struct flush *flush, const struct pending *pending, siz
 	const struct ath_batch *batch = flush->batch;
 
 	if (pending->phase == INSERTS)
-		return take_inserted(flush, row, index);
+		return take_inserted(flush, pending, index);
 	if (!flush->guarded && batch->driver->affected(batch->results[index]) != 1) {
 		ath_session_fail(flush->session, ATH_ESTALE,
 				 "a row of %s was changed or deleted meanwhile", row->model->table);
@@ -251,22 +267,33 @@ static bool take_outcome(struct flush *flush, const struct pending *pending, siz
 	return true;
 }
 
-static bool take_outcomes(struct flush *flush)
+static bool was_committed(struct flush *flush)
 {
 	struct ath_batch *batch = flush->batch;
-	bool good = true;
 
-	if (flush->in_transaction && flush->commit &&
-	    strcmp(batch->driver->tag(batch->results[batch->count - 1]), "COMMIT") != 0) {
-		ath_session_fail(flush->session, ATH_ESQL,
-				 "the transaction had failed before: it was rolled back");
-		good = false;
-	}
+	if (!flush->commit)
+		return false;
+	if (!flush->in_transaction ||
+	    strcmp(batch->driver->tag(batch->results[batch->count - 1]), "COMMIT") == 0)
+		return true;
+	ath_session_fail(flush->session, ATH_ESQL,
+			 "the transaction had failed before: it was rolled back");
+	return false;
+}
+
+static bool take_outcomes(struct flush *flush)
+{
+	struct ath_session *session = flush->session;
+	bool committed = was_committed(flush), good = ath_session_ok(session);
+
 	for (size_t i = 0; good && i < flush->count; i++)
 		good = take_outcome(flush, &flush->pending[i], flush->first + i);
-	if (!good && ath_session_ok(flush->session))
-		ath_session_fail(flush->session, ATH_ENOMEM, "the session's memory is used up");
-	ath_batch_clear(batch);
+	if (!good && ath_session_ok(session))
+		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
+	/* a single statement that met no row has stored nothing */
+	if (!good && committed && session->error.status != ATH_ESTALE)
+		session->error.status = ATH_ESTORED;
+	ath_batch_clear(flush->batch);
 	return good;
 }
 
@@ -285,8 +312,9 @@ static bool flush_session(struct ath_session *session, bool commit)
 			       .in_transaction = session->connection != NULL };
 	bool good;
 
-	/* what did not fit into the memory may be missing from what is to be stored */
-	if (ath_arena_failed(session->arena))
+	/* what did not fit may be missing from what is to be stored, and what comes back must fit
+	 */
+	if (commit ? !ath_arena_has_room(session->arena, ROOM) : ath_arena_failed(session->arena))
 		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
 	if (!ath_session_ok(session) || !collect(&flush))
 		return false;

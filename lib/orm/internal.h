@@ -39,6 +39,7 @@ struct ath_sql {
 	struct ath_buffer text;
 	struct ath_value *params;
 	size_t param_count, param_capacity;
+	int64_t most; /* rows of a SELECT, whatever the query's own limit; 0: no bound */
 	struct ath_error error;
 };
 
@@ -112,6 +113,7 @@ struct ath_session {
 	bool own_arena;
 	int64_t deadline;
 	struct ath_error error;
+	bool poisoned; /* nothing may be stored any more, whatever is cleared */
 	struct ath_connection *connection; /* while in a transaction */
 	int savepoints;                    /* open in it */
 	struct ath_rows rows;

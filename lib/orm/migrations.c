@@ -8,10 +8,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "orm/internal.h"
 
-enum { MAX_FILE = 4 * 1024 * 1024, MAX_VERSION = 64 };
+enum { MAX_FILE = 4 * 1024 * 1024, MAX_VERSION = 64, MAX_ALL = 1024 * 1024 * 1024 };
 
 struct migration {
 	const char *file;
@@ -26,6 +27,7 @@ struct run {
 	const char *directory;
 	struct migration *migrations; /* by version */
 	size_t count;
+	char newest[MAX_VERSION]; /* applied, whether there is a file or not */
 	void (*done)(const char *file);
 	struct ath_error *error;
 };
@@ -150,6 +152,8 @@ static void list_files(struct run *run)
 
 static void mark_applied(struct run *run, const char *version)
 {
+	if (strcmp(version, run->newest) > 0)
+		snprintf(run->newest, sizeof run->newest, "%s", version);
 	for (size_t i = 0; i < run->count; i++)
 		if (strcmp(run->migrations[i].version, version) == 0)
 			run->migrations[i].applied = true;
@@ -182,20 +186,23 @@ static char *read_file(struct run *run, const char *file)
 	const char *path = ath_arena_printf(run->arena, "%s/%s", run->directory, file);
 	FILE *stream = path == NULL ? NULL : fopen(path, "re");
 	char *text = NULL;
-	size_t length;
+	struct stat about;
 
-	if (stream == NULL) {
+	if (stream == NULL || fstat(fileno(stream), &about) != 0)
 		ath_error_set(run->error, ATH_EIO, "%s: %s", file, strerror(errno));
-		return NULL;
+	else if (about.st_size > MAX_FILE)
+		ath_error_set(run->error, ATH_ETOOBIG, "%s: is above 4 MiB", file);
+	if (ok(run)) {
+		size_t length = (size_t)about.st_size;
+
+		text = ath_arena_zalloc(run->arena, 1, length + 1);
+		if (text == NULL)
+			ath_error_set(run->error, ATH_ENOMEM, "out of memory");
+		else if (fread(text, 1, length, stream) != length)
+			ath_error_set(run->error, ATH_EIO, "%s: cannot be read", file);
 	}
-	text = ath_arena_alloc(run->arena, MAX_FILE + 1);
-	length = text == NULL ? 0 : fread(text, 1, MAX_FILE + 1, stream);
-	if (text == NULL || ferror(stream) || length > MAX_FILE)
-		ath_error_set(run->error, ATH_ETOOBIG, "%s: cannot be read, or is above 4 MiB",
-			      file);
-	else
-		text[length] = '\0';
-	fclose(stream);
+	if (stream != NULL)
+		fclose(stream);
 	return ok(run) ? text : NULL;
 }
 
@@ -276,8 +283,12 @@ static void take_back_newest(struct run *run)
 
 	while (i > 0 && !run->migrations[i - 1].applied)
 		i--;
-	if (i == 0)
+	if (run->newest[0] == '\0')
 		ath_error_set(run->error, ATH_ENOTFOUND, "no migration is applied");
+	else if (i == 0 || strcmp(run->migrations[i - 1].version, run->newest) != 0)
+		ath_error_set(run->error, ATH_EINVAL,
+			      "%s is the newest that is applied, and its file is missing",
+			      run->newest);
 	else
 		apply(run, &run->migrations[i - 1], false);
 }
@@ -293,7 +304,7 @@ static enum ath_status migrate(struct ath_engine *engine, const char *directory,
 	struct run run = { .engine = engine, .directory = directory, .done = done, .error = error };
 
 	ath_error_clear(error);
-	if (ath_arena_open(&run.arena, 0) != ATH_OK)
+	if (ath_arena_open(&run.arena, MAX_ALL) != ATH_OK)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	list_files(&run);
 	if (ok(&run) && ath_engine_checkout(engine, &run.connection, ATH_NEVER, error) == ATH_OK) {

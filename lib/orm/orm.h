@@ -171,7 +171,7 @@ ATH_API void ath_session_fail(struct ath_session *session, enum ath_status statu
 
 /**
  * Begins a transaction now: the reads that follow see what it sees. Without it the first
- * flush begins one.
+ * flush begins one. (A row that the session knows is read anew into the same object.)
  */
 ATH_API bool ath_begin(struct ath_session *session);
 /**
@@ -181,7 +181,8 @@ ATH_API bool ath_begin(struct ath_session *session);
 ATH_API bool ath_flush(struct ath_session *session);
 /**
  * Flushes and commits, in one round trip. False: nothing of it is stored, except when the
- * error is ATH_EUNKNOWN, which says that this cannot be told.
+ * error is ATH_EUNKNOWN, which says that this cannot be told, or ATH_ESTORED: then it is stored,
+ * but what the database filled in does not fit the model.
  */
 ATH_API bool ath_commit(struct ath_session *session);
 /**
@@ -235,6 +236,9 @@ ATH_API int64_t ath_delete_where(struct ath_session *session, const struct ath_q
 /* Behind ath_update(). */
 ATH_API int64_t ath_session_update(struct ath_session *session, const struct ath_query *query,
 				   const struct ath_assignment *assignments, size_t count);
+
+/** More rows than this at once, by a query or a relation, are ATH_ETOOBIG. */
+enum { ATH_MOST_ROWS = 100000 };
 
 /* What the functions that ATH_DECLARE makes are made of. Rows come as pointers. */
 ATH_API void *ath_session_new(struct ath_session *session, const struct ath_model *model);

@@ -105,7 +105,8 @@ void ath_clear_error(struct ath_session *session)
 	if (session->engine == NULL)
 		return;
 	ath_rollback(session);
-	ath_error_clear(&session->error);
+	if (!session->poisoned)
+		ath_error_clear(&session->error);
 }
 
 /* ---- the connection of a transaction ------------------------------------------------------ */
@@ -136,8 +137,9 @@ static void roll_back(struct ath_session *session)
 	};
 
 	if (ath_engine_run(session->engine, session->connection, &batch, ath_now() + PATIENCE_MS,
-			   true) == ATH_OK)
-		ath_batch_clear(&batch);
+			   true) != ATH_OK)
+		ath_connection_spoil(session->connection);
+	ath_batch_clear(&batch);
 }
 
 void ath_session_disconnect(struct ath_session *session)
@@ -271,6 +273,7 @@ static bool ready(struct ath_session *session)
 }
 
 static struct ath_batch *run_query(struct ath_session *session, const struct ath_query *query,
+				   int64_t most,
 				   void (*make)(struct ath_sql *sql, const struct ath_query *query))
 {
 	struct ath_batch *batch;
@@ -282,6 +285,7 @@ static struct ath_batch *run_query(struct ath_session *session, const struct ath
 	if (batch == NULL)
 		return NULL;
 	ath_sql_open(&sql, session->arena);
+	sql.most = most;
 	make(&sql, query);
 	if (ath_sql_finish(&sql, &batch->statements[0]) != ATH_OK) {
 		ath_session_take_error(session, &sql.error);
@@ -313,7 +317,25 @@ static struct ath_row *row_at(char *block, size_t i, const struct ath_model *mod
 	return row;
 }
 
-/* What was read becomes the session's; a row that it knows already stays as it is in memory. */
+/*
+ * A row that the session knows already keeps its object, which takes over what was read: all
+ * that was pending has been flushed, so nothing of the handler's is lost, and what was locked or
+ * moved meanwhile is seen as it is now.
+ */
+static void refresh(const struct ath_row *known, const struct ath_row *fresh)
+{
+	for (size_t i = 0; i < known->model->member_count; i++) {
+		const struct ath_member *member = &known->model->members[i];
+
+		if (member->kind != ATH_MEMBER_COLUMN)
+			continue;
+		memcpy((char *)known->object + member->offset,
+		       (char *)fresh->object + member->offset, member->size);
+		memcpy((char *)known->old + member->offset, (char *)fresh->object + member->offset,
+		       member->size);
+	}
+}
+
 static bool adopt(struct ath_session *session, struct ath_row *row, void **object)
 {
 	struct ath_row *known;
@@ -322,6 +344,7 @@ static bool adopt(struct ath_session *session, struct ath_row *row, void **objec
 	known = ath_rows_find(&session->rows, row->model,
 			      ath_member_get(ath_model_key(row->model), row->old));
 	if (known != NULL) {
+		refresh(known, row);
 		*object = known->object;
 		return true;
 	}
@@ -363,8 +386,8 @@ static void **read_rows(struct ath_session *session, const struct ath_model *mod
 	return objects;
 }
 
-void **ath_session_all(struct ath_session *session, const struct ath_model *model,
-		       const struct ath_query *query, size_t *count)
+static void **select_rows(struct ath_session *session, const struct ath_model *model,
+			  const struct ath_query *query, int64_t most, size_t *count)
 {
 	struct ath_batch *batch;
 
@@ -374,26 +397,28 @@ void **ath_session_all(struct ath_session *session, const struct ath_model *mode
 	if (query->model != model)
 		ath_session_fail(session, ATH_EINVAL, "a query for %s was run as one for %s",
 				 query->model->name, model->name);
-	batch = run_query(session, query, ath_sql_select);
+	batch = run_query(session, query, most, ath_sql_select);
 	return batch == NULL ? NULL : read_rows(session, model, batch, count);
 }
 
-/* Runs a copy of the query with a limit of its own. */
-static void **limited(struct ath_session *session, const struct ath_model *model,
-		      const struct ath_query *query, int64_t limit, size_t *count)
+void **ath_session_all(struct ath_session *session, const struct ath_model *model,
+		       const struct ath_query *query, size_t *count)
 {
-	struct ath_query copy = *query;
+	void **objects = select_rows(session, model, query, ATH_MOST_ROWS + 1, count);
 
-	if (copy.limit < 0 || copy.limit > limit)
-		copy.limit = limit;
-	return ath_session_all(session, model, &copy, count);
+	if (*count <= ATH_MOST_ROWS)
+		return objects;
+	*count = 0;
+	ath_session_fail(session, ATH_ETOOBIG, "more than %d rows of %s: set a limit",
+			 (int)ATH_MOST_ROWS, model->table);
+	return NULL;
 }
 
 void *ath_session_first(struct ath_session *session, const struct ath_model *model,
 			const struct ath_query *query)
 {
 	size_t count;
-	void **objects = limited(session, model, query, 1, &count);
+	void **objects = select_rows(session, model, query, 1, &count);
 
 	return count == 0 ? NULL : objects[0];
 }
@@ -402,7 +427,7 @@ void *ath_session_one(struct ath_session *session, const struct ath_model *model
 		      const struct ath_query *query)
 {
 	size_t count;
-	void **objects = limited(session, model, query, 2, &count);
+	void **objects = select_rows(session, model, query, 2, &count);
 
 	if (!ath_session_ok(session))
 		return NULL;
@@ -442,7 +467,7 @@ void *ath_session_get(struct ath_session *session, const struct ath_model *model
 int64_t ath_count(struct ath_session *session, const struct ath_query *query)
 {
 	static const struct ath_target target = { .type = ATH_TYPE_INT64, .name = "count" };
-	struct ath_batch *batch = run_query(session, query, ath_sql_count);
+	struct ath_batch *batch = run_query(session, query, 0, ath_sql_count);
 	struct ath_error error = { 0 };
 	int64_t count = 0;
 	void *object = &count;

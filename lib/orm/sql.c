@@ -12,6 +12,7 @@ void ath_sql_open(struct ath_sql *sql, struct ath_arena *arena)
 {
 	sql->params = NULL;
 	sql->param_count = sql->param_capacity = 0;
+	sql->most = 0;
 	ath_error_clear(&sql->error);
 	ath_buffer_init(&sql->text, arena, MAX_TEXT);
 }
@@ -163,8 +164,12 @@ void ath_sql_select(struct ath_sql *sql, const struct ath_query *query)
 					     [ATH_SKIP_LOCKED] = " FOR UPDATE SKIP LOCKED",
 					     [ATH_NOWAIT] = " FOR UPDATE NOWAIT" };
 
+	int64_t limit = query->limit;
+
 	if (take_mistake(sql, query))
 		return;
+	if (sql->most > 0 && (limit < 0 || limit > sql->most))
+		limit = sql->most;
 	put(sql, "SELECT ");
 	put_columns(sql, query->model);
 	put_from_where(sql, query);
@@ -175,9 +180,9 @@ void ath_sql_select(struct ath_sql *sql, const struct ath_query *query)
 		put_name(sql, ath_model_column(order->model, order->offset)->name);
 		put(sql, order->descending ? " DESC" : "");
 	}
-	if (query->limit >= 0) {
+	if (limit >= 0) {
 		put(sql, " LIMIT ");
-		put_param(sql, ath_value_int64(query->limit));
+		put_param(sql, ath_value_int64(limit));
 	}
 	if (query->offset >= 0) {
 		put(sql, " OFFSET ");
@@ -300,6 +305,7 @@ void ath_sql_update_where(struct ath_sql *sql, const struct ath_query *query,
 	for (size_t i = 0; i < count; i++) {
 		const struct ath_member *column =
 			ath_model_column(query->model, assignments[i].offset);
+		struct ath_value value;
 
 		if (assignments[i].model != query->model || column == NULL) {
 			ath_error_set(&sql->error, ATH_EINVAL,
@@ -309,7 +315,10 @@ void ath_sql_update_where(struct ath_sql *sql, const struct ath_query *query,
 		put(sql, i == 0 ? " SET " : ", ");
 		put_name(sql, column->name);
 		put(sql, " = ");
-		put_param(sql, assignments[i].value);
+		value = assignments[i].value;
+		value.type =
+			column->type; /* of a NULL, which has none: the same text, the same types */
+		put_param(sql, value);
 	}
 	put_where(sql, query);
 }

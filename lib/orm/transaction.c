@@ -19,8 +19,7 @@ static bool run_fixed(struct ath_session *session, const char *text, struct ath_
 	session->statement_count++;
 	if (status != ATH_OK)
 		*error = batch.error;
-	else
-		ath_batch_clear(&batch);
+	ath_batch_clear(&batch);
 	return status == ATH_OK;
 }
 
@@ -92,7 +91,8 @@ bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoin
 		return false;
 	}
 	session->savepoints = savepoint->number;
-	ath_error_clear(&session->error);
+	if (!session->poisoned)
+		ath_error_clear(&session->error);
 	ath_rows_init(&session->rows, session->arena);
 	return true;
 }

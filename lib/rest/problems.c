@@ -20,6 +20,7 @@ static const struct {
 	{ ATH_EUNAVAILABLE, 503, NULL, "the database cannot be reached now" },
 	{ ATH_EUNKNOWN, 503, "outcome-unknown",
 	  "the connection was lost while storing: whether it is stored cannot be told" },
+	{ ATH_ESTORED, 500, "stored", "it is stored, but what came of it cannot be shown" },
 	{ ATH_ETIMEDOUT, 504, NULL, "the database did not answer in time" },
 	{ ATH_ECANCELED, 504, NULL, "the client went away" },
 };
@@ -76,6 +77,10 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 		http = rows[i].http;
 		type = rows[i].type;
 		detail = rows[i].detail;
+	}
+	if (strcmp(error->sqlstate, "22021") == 0) { /* no rule of the model: not even text */
+		http = 400;
+		detail = "a text is not well encoded";
 	}
 	if (http >= 500 && error->status != ATH_ECANCELED)
 		log_error(request, error);

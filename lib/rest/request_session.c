@@ -7,7 +7,10 @@
 /* A request that failed stores nothing, whatever its handler still does. */
 static void poison(struct ath_request *request)
 {
-	ath_session_fail(request->session, ATH_EINVAL, "the request has failed");
+	struct ath_session *session = request->session;
+
+	session->poisoned = true;
+	ath_session_fail(session, ATH_EINVAL, "the request has failed");
 }
 
 static struct ath_response *finish(struct ath_request *request, struct ath_response *response)

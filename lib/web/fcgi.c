@@ -38,12 +38,13 @@ struct connection {
 	struct connection *next_queued;
 	struct ath_request *request; /* unless IDLE */
 	struct ath_fiber *fiber;     /* when BUSY */
+	int64_t send_by;             /* until when the answer must have been taken */
 	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
 	struct ath_timer arrival;    /* until when the request must have come */
 	enum state state;
-	bool gone;           /* the other side has left; the fiber closes */
-	unsigned char *rest; /* malloc: bytes behind the request that is being answered */
-	size_t rest_length;
+	bool gone;                   /* the other side has left; the fiber closes */
+	unsigned char *rest;         /* malloc: bytes behind the request that is being answered */
+	size_t rest_at, rest_length; /* those from rest_at on are unread */
 	struct ath_fcgi_reader reader;
 };
 
@@ -202,8 +203,7 @@ static void wait_for_room(struct connection *connection)
 
 	connection->room = &waiter;
 	ath_watch_change(loop, &connection->watch, connection->watch.events | EPOLLOUT);
-	if (ath_wait(loop, &waiter, ath_now() + connection->server->web->limits.deadline_ms) !=
-	    ATH_OK)
+	if (ath_wait(loop, &waiter, connection->send_by) != ATH_OK)
 		lose_connection(connection);
 	connection->room = NULL;
 }
@@ -289,6 +289,7 @@ static void request_fiber(void *arg)
 	struct ath_output output;
 
 	ath_web_handle(connection->request, &output);
+	connection->send_by = ath_now() + server->web->limits.deadline_ms;
 	send_output(connection, &output);
 	give_request(server, connection->request);
 	connection->request = NULL;
@@ -327,21 +328,35 @@ static void start(struct connection *connection)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* Keeps bytes that belong to a later request; more than the input buffer holds wait in the
- * socket. */
+/* Keeps bytes that belong to a later request, behind those that are kept already. */
 static bool keep_rest(struct connection *connection, const unsigned char *data, size_t length)
 {
+	size_t kept = connection->rest_length - connection->rest_at;
 	unsigned char *grown;
 
 	if (length == 0)
 		return true;
-	grown = realloc(connection->rest, connection->rest_length + length);
+	if (connection->rest_at > 0)
+		memmove(connection->rest, connection->rest + connection->rest_at, kept);
+	connection->rest_at = 0;
+	connection->rest_length = kept;
+	grown = realloc(connection->rest, kept + length);
 	if (grown == NULL)
 		return false;
-	memcpy(grown + connection->rest_length, data, length);
+	memcpy(grown + kept, data, length);
 	connection->rest = grown;
-	connection->rest_length += length;
+	connection->rest_length = kept + length;
 	return true;
+}
+
+/* More than the input buffer's size is not kept: it waits in the socket. */
+static void read_more_or_not(struct connection *connection)
+{
+	bool full = connection->rest_length - connection->rest_at >= INPUT;
+	uint32_t room = connection->watch.events & EPOLLOUT;
+
+	ath_watch_change(connection->server->loop, &connection->watch,
+			 room | (full ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP));
 }
 
 static bool begin_request(struct connection *connection)
@@ -409,46 +424,55 @@ static bool take_event(struct connection *connection, enum ath_fcgi_event event)
 	return false;
 }
 
-/* Reads records until a request is whole or the bytes are used up. */
-static void feed(struct connection *connection, const unsigned char *data, size_t length)
-{
-	while (length > 0) {
-		enum ath_fcgi_event event = ath_fcgi_read(&connection->reader, &data, &length);
+enum fed { FED_ALL, FED_REQUEST, FED_CLOSED };
 
-		if (event == ATH_FCGI_REQUEST) {
-			if (keep_rest(connection, data, length))
-				request_whole(connection);
-			else
-				close_connection(connection);
-			return;
-		}
+/* Reads records until a request is whole or the bytes are used up; both are moved on. */
+static enum fed feed(struct connection *connection, const unsigned char **data, size_t *length)
+{
+	while (*length > 0) {
+		enum ath_fcgi_event event = ath_fcgi_read(&connection->reader, data, length);
+
+		if (event == ATH_FCGI_REQUEST)
+			return FED_REQUEST;
 		if (!take_event(connection, event)) {
 			close_connection(connection);
-			return;
+			return FED_CLOSED;
 		}
 	}
+	return FED_ALL;
+}
+
+static void feed_input(struct connection *connection, const unsigned char *data, size_t length)
+{
+	if (feed(connection, &data, &length) != FED_REQUEST)
+		return;
+	if (keep_rest(connection, data, length))
+		request_whole(connection);
+	else
+		close_connection(connection);
 }
 
 static void feed_rest(struct connection *connection)
 {
-	unsigned char *rest = connection->rest;
-	size_t length = connection->rest_length;
+	size_t length = connection->rest_length - connection->rest_at;
+	const unsigned char *data;
+	enum fed fed;
 
-	connection->rest = NULL;
-	connection->rest_length = 0;
-	ath_watch_change(connection->server->loop, &connection->watch, reading_events);
-	feed(connection, rest, length); /* may close the connection */
-	free(rest);
-}
-
-/* While a request is answered, what arrives is put aside, up to a ceiling. */
-static void put_aside(struct connection *connection, const unsigned char *data, size_t length)
-{
-	if (!keep_rest(connection, data, length))
-		lose_connection(connection);
-	else if (connection->rest_length >= INPUT)
-		ath_watch_change(connection->server->loop, &connection->watch,
-				 connection->watch.events & ~(uint32_t)EPOLLIN);
+	if (connection->rest == NULL)
+		return;
+	data = connection->rest + connection->rest_at;
+	fed = feed(connection, &data, &length);
+	if (fed == FED_CLOSED)
+		return;
+	connection->rest_at = connection->rest_length - length;
+	if (length == 0) {
+		free(connection->rest);
+		connection->rest = NULL;
+		connection->rest_at = connection->rest_length = 0;
+	}
+	read_more_or_not(connection);
+	if (fed == FED_REQUEST)
+		request_whole(connection);
 }
 
 static void leave(struct connection *connection)
@@ -457,6 +481,15 @@ static void leave(struct connection *connection)
 		lose_connection(connection);
 	else
 		close_connection(connection);
+}
+
+/* While a request is answered, what arrives is put aside. */
+static void put_aside(struct connection *connection, const unsigned char *data, size_t length)
+{
+	if (keep_rest(connection, data, length))
+		read_more_or_not(connection);
+	else
+		leave(connection);
 }
 
 static void connection_ready(struct ath_watch *watch, uint32_t events)
@@ -484,7 +517,7 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 	else if (connection->state == BUSY || connection->state == QUEUED)
 		put_aside(connection, server->input, (size_t)length);
 	else
-		feed(connection, server->input, (size_t)length);
+		feed_input(connection, server->input, (size_t)length);
 }
 
 /* ---- accepting ------------------------------------------------------------------------------ */

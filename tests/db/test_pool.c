@@ -57,31 +57,25 @@ static void turn_while(const bool *flag, bool value)
 		ath_loop_turn(loop, ATH_NEVER);
 }
 
-static int setup_with(const char *url, int timeout_ms)
+static int setup_with(const char *url)
 {
 	served = holders = most_holders = 0;
 	return open_loop(NULL) ||
 	       open_engine_with(url, (struct ath_engine_options){ .pool_size = SIZE,
-								  .pool_timeout_ms = timeout_ms });
+								  .pool_timeout_ms = PATIENCE_MS });
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	return setup_with(database_url, PATIENCE_MS);
-}
-
-static int setup_impatient(void **state)
-{
-	(void)state;
-	return setup_with(database_url, 30);
+	return setup_with(database_url);
 }
 
 static int setup_proxy(void **state)
 {
 	(void)state;
 	tell_proxy(PROXY_UP);
-	return setup_with(proxy_url, PATIENCE_MS);
+	return setup_with(proxy_url);
 }
 
 /* A statement on a lent connection; its status. */
@@ -175,6 +169,7 @@ static void test_nobody_waits_longer_than_the_time_out(void **state)
 		start_borrower(&holder[i], true, ATH_NEVER);
 		turn_while(&holder[i].has, false);
 	}
+	engine->options.pool_timeout_ms = 30;
 	start_borrower(&late, false, ATH_NEVER);
 	turn_while(&late.ended, false);
 	assert_false(late.has);
@@ -456,9 +451,8 @@ static int stop_all(void **state)
 	return drop_database(state);
 }
 
-#define DIRECT(test)    cmocka_unit_test_setup_teardown(test, setup, close_engine)
-#define IMPATIENT(test) cmocka_unit_test_setup_teardown(test, setup_impatient, close_engine)
-#define PROXIED(test)   cmocka_unit_test_setup_teardown(test, setup_proxy, close_engine)
+#define DIRECT(test)  cmocka_unit_test_setup_teardown(test, setup, close_engine)
+#define PROXIED(test) cmocka_unit_test_setup_teardown(test, setup_proxy, close_engine)
 
 int main(void)
 {
@@ -466,7 +460,7 @@ int main(void)
 		DIRECT(test_no_more_than_its_size),
 		DIRECT(test_first_come_first_served),
 		DIRECT(test_the_newest_idle_one_is_lent_again),
-		IMPATIENT(test_nobody_waits_longer_than_the_time_out),
+		DIRECT(test_nobody_waits_longer_than_the_time_out),
 		DIRECT(test_a_deadline_and_a_cancelled_fiber_leave_the_queue),
 		DIRECT(test_deadlines_around_the_giving_back),
 		DIRECT(test_an_idle_one_that_was_killed_is_found),

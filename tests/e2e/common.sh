@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # common.sh - what the end-to-end tests share. Sourced first; the test ends in "finish".
 #
 # The whole stack runs in a directory of its own, on a free port: $url is nginx, $run/app.sock

@@ -9,7 +9,8 @@
 run() {
 	timeout "$patience" "$@" >"$work/out" 2>"$work/err"
 	code=$?
-	out=$(<"$work/out") err=$(<"$work/err")
+	# gcc's AddressSanitizer says this of every program with fibers
+	out=$(<"$work/out") err=$(sed '/ASan doesn.t fully support makecontext/d' "$work/err")
 }
 lines() { [ -z "$1" ] || wc -l <<<"$1"; }
 # one_line NAME PATTERN: the last run failed with one clear line, and said nothing more
@@ -120,7 +121,8 @@ check "CGI: a GET" "$code $err$body" \
 	'0 [{"id":1,"name":"Ada Lovelace","email":"ada@example.org","age":36}]'
 check_like "CGI: its head" "$head" "Status: 200 OK*Content-Length: ${#body}*"
 cgi POST /users '{"name":"C. G. I.","email":"cgi@example.org"}'
-check_like "CGI: a POST" "$code $err$head $body" '0 Status: 201 *Location: /users/*"name":"C. G. I."*'
+check_like "CGI: a POST" "$code $err$head $body" \
+	'0 Status: 201 *Location: /users/*"name":"C. G. I."*'
 cgi POST /users '{"name":"C. G. I.","email":"cgi@example.org"}'
 check_like "CGI: a conflict" "$code $head $body" '0 Status: 409 *"pointer":"/email"*'
 cgi DELETE /users
@@ -164,7 +166,7 @@ hold() { # STATEMENT
 }
 row_of() { echo "do 'begin perform from users where id = $1 for update; end'"; }
 let_go() {
-	local pid=$holder_PID
+	local pid=${holder_PID:?}
 	echo 'rollback; \q' >&"${holder[1]}"
 	wait "$pid"
 }
@@ -201,11 +203,14 @@ land
 check_like "it is answered" "$(<"$work/slow")" '201 *"title":"Held up"*'
 ended
 check "and the worker exits" "$code" 0
-check "what was answered is stored" "$(query "select count(*) from posts where title = 'Held up'")" 1
+check "what was answered is stored" \
+	"$(query "select count(*) from posts where title = 'Held up'")" 1
 
 # many at once: each is answered whole by the worker that leaves, or refused by nginx
 start_worker
-for i in {1..5}; do in_flight "leaving$i" POST /posts "{\"user_id\":2,\"title\":\"Leaving $i\"}"; done
+for i in {1..5}; do
+	in_flight "leaving$i" POST /posts "{\"user_id\":2,\"title\":\"Leaving $i\"}"
+done
 kill -TERM "$worker"
 land
 ended

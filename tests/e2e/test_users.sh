@@ -60,14 +60,15 @@ row POST /users '{"name":"Edsger","email":"edsger@example.org","age":42}' 201 \
 	'"name":"Edsger","email":"edsger@example.org","age":42}'
 id=$(created)
 check_like "Location of a new user" "$(header Location)" '/users/[1-9]*'
-row GET "/users/$id" '' 200 "={\"id\":$id,\"name\":\"Edsger\",\"email\":\"edsger@example.org\",\"age\":42}"
+row GET "/users/$id" '' 200 \
+	"={\"id\":$id,\"name\":\"Edsger\",\"email\":\"edsger@example.org\",\"age\":42}"
 row POST /users ' { "email" : "barbara2@example.org" , "name" : "B" } ' 201 '"age":null'
 row POST /users '{"name":"N","email":"n1@example.org","age":null}' 201 '"age":null'
 row POST /users '{"name":"N","email":"n2@example.org","age":0}' 201 '"age":0'
 row POST /users '{"\u006eame":"N","email":"n3@example.org"}' 201 '"name":"N"'
 row POST /users "{\"name\":\"$(repeat 200 $'\xf0\x9f\x98\x80')\",\"email\":\"n4@example.org\"}" 201
-row POST /posts "{\"user_id\":$id,\"title\":\"On go to\"}" 201 "\"user_id\":$id,\"title\":\"On go to\"" \
-	'"created_at":"20'
+row POST /posts "{\"user_id\":$id,\"title\":\"On go to\"}" 201 \
+	"\"user_id\":$id,\"title\":\"On go to\"" '"created_at":"20'
 post=$(created)
 check_like "Location of a new post" "$(header Location)" '/posts/[1-9]*'
 row GET "/posts/$post" '' 200 "\"id\":$post,"
@@ -100,8 +101,8 @@ posts=$(query 'select count(*), sum(hashtext(title)) from posts')
 good='"name":"N","email":"bad@example.org"'
 
 # JSON that is none
-for text in '{' '{"name":"N"' '[' '{"name":"N",}' "{$good}x" "{$good}{}" '{name:"N"}' "{'name':'N'}" \
-	'nul' 'NaN' '{"age":01}' '{"age":+1}' '{"age":.5}' '{"age":1.}' '"' $'{"name":"a\nb"}' \
+for text in '{' '{"name":"N"' '[' '{"name":"N",}' "{$good}x" "{$good}{}" '{name:"N"}' \
+	"{'name':'N'}" 'nul' 'NaN' '{"age":01}' '{"age":+1}' '{"age":.5}' '{"age":1.}' '"' $'{"name":"a\nb"}' \
 	$'\xef\xbb\xbf{}' $'{"name":"\xff"}' $'{"name":"\xc0\x80"}' $'{"name":"\xed\xa0\x80"}' \
 	'{"name":"\ud800"}' '{"name":"\x41"}' "{$good,\"name\":\"M\"}" "{$good,\"n\\u0061me\":\"M\"}" \
 	"$(repeat 33 '[')$(repeat 33 ']')" "$(repeat 100000 '[')" ' '; do
@@ -132,7 +133,8 @@ row POST /users '{"name":null,"email":null}' 422 "$(at /name 'must not be null')
 	"$(at /email 'must not be null')"
 row POST /users '{"name":"N","email":"no address"}' 422 "$(at /email 'must be an email address')"
 row POST /posts '{"user_id":"1","title":"T"}' 422 "$(at /user_id 'must be an integer')"
-row POST /posts '{"user_id":9223372036854775808,"title":"T"}' 422 "$(at /user_id 'must be an integer')"
+row POST /posts '{"user_id":9223372036854775808,"title":"T"}' 422 \
+	"$(at /user_id 'must be an integer')"
 row POST /posts '{"user_id":1,"title":"T","created_at":"2024-01-01T00:00:00Z"}' 422 \
 	"$(at /created_at 'cannot be set')"
 # members nobody knows

@@ -354,10 +354,13 @@ static void test_a_peer_that_dribbles(void **state)
 static int write_records(size_t length)
 {
 	struct ath_buffer body;
+	bool written;
 
 	bytes_init(&body);
 	put_records(&body, length);
-	return fwrite(body.data, 1, length, stdout) == length ? 0 : 1;
+	written = fwrite(body.data, 1, length, stdout) == length;
+	ath_buffer_free(&body);
+	return written ? 0 : 1;
 }
 
 int main(int argc, char **argv)

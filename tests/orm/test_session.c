@@ -85,7 +85,8 @@ static void keeps_one_object_for_one_row(struct ath_session *db)
 }
 
 /* What others store meanwhile does not change objects that are known. */
-static void keeps_what_it_has_read(struct ath_session *db)
+/* The same object, with what the database holds by now. */
+static void reads_a_known_row_anew(struct ath_session *db)
 {
 	struct ath_query query = everyone();
 	struct person *ada;
@@ -93,12 +94,47 @@ static void keeps_what_it_has_read(struct ath_session *db)
 	store_three();
 	ada = person_get(db, 1);
 	run_sql("update people set name = 'Other' where id = 1");
+	EXPECT(person_get(db, 1) == ada);
+	EXPECT_TEXT(ada->name, "Ada"); /* a known row is got without asking */
 	EXPECT(person_first(db, &query) == ada);
-	EXPECT_TEXT(ada->name, "Ada");
-	ath_rollback(db);
+	EXPECT_TEXT(ada->name, "Other");
+	ada->nick = "n";
+	EXPECT(ath_commit(db));
+	EXPECT_TEXT(ask("select name || nick from people where id = 1"), "Othern");
+}
+
+/* What another has stored before the lock was ours must not be overwritten. */
+static void locks_the_newest_row(struct ath_session *db)
+{
+	struct ath_query query = ath_query(person);
+	struct person *ada;
+
+	store_three();
 	ada = person_get(db, 1);
-	if (EXPECT(ada != NULL))
-		EXPECT_TEXT(ada->name, "Other");
+	run_sql("update people set age = 50 where id = 1");
+	ath_where(&query, ATH_EQ(person, id, 1));
+	ath_lock(&query, ATH_FOR_UPDATE);
+	EXPECT(person_one(db, &query) == ada);
+	ada->age.value -= 10;
+	EXPECT(ath_commit(db));
+	EXPECT_NUMBER("select age from people where id = 1", 40);
+}
+
+/* A child that has moved to another parent since it was read belongs there. */
+static void loads_children_where_they_are_now(struct ath_session *db)
+{
+	struct ath_query query = everyone();
+	struct person_list people;
+
+	store_three();
+	run_sql("insert into pets (owner_id, name) values (1, 'a'), (1, 'b'), (1, 'c'), (1, 'd')");
+	EXPECT(pet_get(db, 2) != NULL);
+	run_sql("update pets set owner_id = 2 where id = 2");
+	people = person_all(db, &query);
+	ath_load(db, person, people, pets);
+	EXPECT(people.items[0]->pets.count == 3);
+	EXPECT(people.items[1]->pets.count == 1);
+	EXPECT(people.items[2]->pets.count == 0 && people.items[2]->pets.items != NULL);
 }
 
 static void finds_all_first_one_and_count(struct ath_session *db)
@@ -1152,7 +1188,9 @@ static void creates_tables_from_models(struct ath_session *db)
 static struct scenario scenarios[] = {
 	DIRECT(gets),
 	DIRECT(keeps_one_object_for_one_row),
-	DIRECT(keeps_what_it_has_read),
+	DIRECT(reads_a_known_row_anew),
+	DIRECT(locks_the_newest_row),
+	DIRECT(loads_children_where_they_are_now),
 	DIRECT(finds_all_first_one_and_count),
 	DIRECT(finds_none),
 	DIRECT(finds_two_where_one_was_asked_for),

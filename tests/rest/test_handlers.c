@@ -552,6 +552,8 @@ static void test_statuses_of_errors(void **state)
 		{ ATH_EUNIQUE, 409, "conflict", false },
 		{ ATH_EREFERENCE, 409, "conflict", false },
 		{ ATH_ERULE, 422, "invalid", false },
+		{ ATH_ESTALE, 409, "conflict", false },
+		{ ATH_ECANCELED, 504, "deadline", false },
 		{ ATH_ESERIALIZATION, 503, "unavailable", true },
 		{ ATH_ELOCKED, 503, "unavailable", true },
 		{ ATH_EFORBIDDEN, 403, "forbidden", false },
@@ -583,7 +585,7 @@ static void test_statuses_of_sqlstates(void **state)
 		{ "23502", 422 }, { "23514", 422 }, { "22001", 422 }, { "22003", 422 },
 		{ "40001", 503 }, { "40P01", 503 }, { "55P03", 503 }, { "53100", 503 },
 		{ "53300", 503 }, { "57014", 504 }, { "42501", 403 }, { "25006", 500 },
-		{ "42P01", 500 }, { "XX000", 500 }, { "P0001", 500 },
+		{ "42P01", 500 }, { "XX000", 500 }, { "P0001", 500 }, { "22021", 400 },
 	};
 
 	(void)state;

@@ -41,6 +41,7 @@ struct ath_connection {
 	struct ath_watch watch;
 	struct ath_turn_end flush;
 	bool dead, spoilt;
+	bool sync_failed;      /* an error has come where the sync of the first batch is expected */
 	struct expected *ring; /* a power of two */
 	size_t ring_size, head, tail;
 	size_t outstanding;
@@ -349,12 +350,17 @@ static bool receive(struct ath_connection *connection, bool *broken)
 		break;
 	case ATH_OUTCOME_ERROR:
 	case ATH_OUTCOME_SKIPPED:
-		if (expected.kind == SYNC)
-			return true; /* the transaction failed at its end; the sync still comes */
+		if (expected.kind == SYNC) {
+			/* the transaction failed at its end, and the sync still comes: but once */
+			*broken = connection->sync_failed;
+			connection->sync_failed = true;
+			return !*broken;
+		}
 		if (expected.kind == PREPARE)
 			drop_number(connection, expected.index);
 		break;
 	case ATH_OUTCOME_SYNC:
+		connection->sync_failed = false;
 		batch_done(connection, expected.batch);
 		break;
 	case ATH_OUTCOME_BROKEN:
@@ -373,8 +379,7 @@ static void receive_all(struct ath_connection *connection, struct ath_error *cau
 	while (connection->head != connection->tail && receive(connection, &broken))
 		;
 	if (broken)
-		ath_error_set(cause, ATH_EUNAVAILABLE,
-			      "the connection was in the middle of a COPY");
+		ath_error_set(cause, ATH_EUNAVAILABLE, "the connection was left in a COPY");
 	if (cause->status != ATH_OK)
 		die(connection, cause);
 }

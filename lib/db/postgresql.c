@@ -146,6 +146,17 @@ static bool are_ports(const char *list)
 	}
 }
 
+/* libpq likes to quote the whole URL, password and all: how much of the message stands before. */
+static size_t before_url(const char *message)
+{
+	const char *url = strstr(message, "\"postgres");
+	size_t length = url == NULL ? strcspn(message, "\n") : (size_t)(url - message);
+
+	while (length > 0 && strchr(": ", message[length - 1]) != NULL)
+		length--;
+	return length;
+}
+
 static enum ath_status pg_check(const struct ath_url *url, struct ath_error *error)
 {
 	char *message = NULL;
@@ -154,7 +165,7 @@ static enum ath_status pg_check(const struct ath_url *url, struct ath_error *err
 	if (options == NULL && message == NULL)
 		ath_error_set(error, ATH_ENOMEM, "out of memory");
 	else if (options == NULL)
-		ath_error_set(error, ATH_EINVAL, "%.*s", (int)strcspn(message, "\n"), message);
+		ath_error_set(error, ATH_EINVAL, "%.*s", (int)before_url(message), message);
 	for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
 	     option++)
 		if (option->val != NULL && strcmp(option->keyword, "port") == 0 &&

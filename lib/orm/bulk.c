@@ -38,6 +38,7 @@ static int64_t run_write(struct ath_session *session, struct ath_sql *sql)
 	}
 	if (!ath_session_run(session, batch))
 		return 0;
+	session->wrote = true;
 	affected = batch->driver->affected(batch->results[0]);
 	ath_batch_clear(batch);
 	return affected;

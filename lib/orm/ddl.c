@@ -172,6 +172,7 @@ static bool run(struct ath_session *session, const struct ath_model *model,
 	}
 	if (!ath_session_run(session, batch))
 		return false;
+	session->wrote = true;
 	ath_batch_clear(batch);
 	return true;
 }

@@ -324,6 +324,7 @@ static bool flush_session(struct ath_session *session, bool commit)
 	flush.guarded = commit && (flush.in_transaction || flush.count > 1);
 	good = make_batch(&flush) && ath_session_connect(session) && run(&flush) &&
 	       take_outcomes(&flush);
+	session->wrote = session->wrote || flush.count > 0;
 	if (commit || (!good && !can_go_back(session)))
 		ath_session_disconnect(session);
 	return good;

@@ -115,6 +115,7 @@ struct ath_session {
 	struct ath_error error;
 	bool poisoned; /* nothing may be stored any more, whatever is cleared */
 	struct ath_connection *connection; /* while in a transaction */
+	bool wrote;                        /* in it, and it is not committed */
 	int savepoints;                    /* open in it */
 	struct ath_rows rows;
 	size_t statement_count, row_count;
@@ -140,6 +141,8 @@ bool ath_session_connect(struct ath_session *session);
 void ath_session_disconnect(struct ath_session *session);
 /* A statement that shortens statement_timeout to what is left of the deadline; false: needless. */
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement);
+/* Is there a write, sent or not, that is not committed? */
+bool ath_session_is_uncommitted(struct ath_session *session);
 /* What is new, changed or to be deleted has been sent. */
 bool ath_session_is_clean(struct ath_session *session);
 

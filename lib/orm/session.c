@@ -152,6 +152,12 @@ void ath_session_disconnect(struct ath_session *session)
 		roll_back(session);
 	ath_engine_give_back(session->engine, &session->connection);
 	session->savepoints = 0;
+	session->wrote = false;
+}
+
+bool ath_session_is_uncommitted(struct ath_session *session)
+{
+	return session->wrote || !ath_session_is_clean(session);
 }
 
 void ath_rollback(struct ath_session *session)

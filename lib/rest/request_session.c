@@ -19,6 +19,10 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 
 	request->statements = session->statement_count;
 	request->rows = session->row_count;
+	/* a handler that forgot to commit must not say that it is done */
+	if (ath_session_ok(session) && ath_response_status(response) < 400 &&
+	    ath_session_is_uncommitted(session))
+		ath_session_fail(session, ATH_EINVAL, "rows were changed and not committed");
 	if (!ath_session_ok(session) && request->failure == NULL)
 		response = ath_session_problem(request, session);
 	ath_session_close(&session);

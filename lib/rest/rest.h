@@ -15,7 +15,10 @@
 extern "C" {
 #endif
 
-/** The request's session: opened at the first call, closed with the request. Never NULL. */
+/**
+ * The request's session: opened at the first call, closed with the request. Never NULL. When the
+ * handler has changed rows and not committed them, an answer below 400 becomes a 500.
+ */
 ATH_API struct ath_session *ath_request_session(struct ath_request *request);
 
 /**

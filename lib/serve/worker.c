@@ -65,7 +65,7 @@ static void drained(void *arg)
 	ath_loop_stop(worker->loop);
 }
 
-/* The first TERM or INT finishes what is in flight; the second does not wait for it. */
+/* The first TERM or INT finishes what is in flight; the second waits for commits alone. */
 static void caught(int signal, void *arg)
 {
 	struct worker *worker = arg;

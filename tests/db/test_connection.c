@@ -14,7 +14,7 @@
 
 #define FIRST_SECOND INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
 #define LAST_SECOND  INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
-#define ALWAYS	     (ath_now() + PATIENCE_MS)
+#define ALWAYS       (ath_now() + PATIENCE_MS)
 
 /* What one value can be read into. */
 struct cell {
@@ -83,7 +83,7 @@ static void send(const char *cast, struct ath_value value, const char *text)
 	run(sql, &value, 1);
 }
 
-/* ---- every type -------------------------------------------------------------------------------- */
+/* ---- every type ----------------------------------------------------------------------------- */
 
 static void test_booleans(void **state)
 {
@@ -96,7 +96,7 @@ static void test_booleans(void **state)
 
 static void test_integers(void **state)
 {
-	static const int64_t values[] = { 0,	     1,		-1,	   INT16_MIN, INT16_MAX,
+	static const int64_t values[] = { 0,         1,         -1,        INT16_MIN, INT16_MAX,
 					  INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX };
 	char text[32];
 
@@ -177,7 +177,8 @@ static void test_timestamps(void **state)
 
 static void test_texts(void **state)
 {
-	static const char *const texts[] = { "", "a", "\xc3\xa4\xf0\x9f\x90\x98", "'\\$1\"", "\x01\x7f" };
+	static const char *const texts[] = { "", "a", "\xc3\xa4\xf0\x9f\x90\x98", "'\\$1\"",
+					     "\x01\x7f" };
 
 	(void)state;
 	for (size_t i = 0; i < ATH_COUNT(texts); i++) {
@@ -224,7 +225,7 @@ static void test_uuids(void **state)
 	}
 }
 
-/* ---- arrays -------------------------------------------------------------------------------------- */
+/* ---- arrays --------------------------------------------------------------------------------- */
 
 static void send_array(const char *cast, struct ath_value value, const char *text)
 {
@@ -251,8 +252,7 @@ static void test_arrays(void **state)
 	send_array("bool", ath_array_bool(booleans, 2), "{t,f}");
 	send_array("int2", ath_array_int16(small, 2), "{-32768,32767}");
 	send_array("int4", ath_array_int32(medium, 3), "{-2147483648,0,2147483647}");
-	send_array("int8", ath_array_int64(large, 2),
-		   "{-9223372036854775808,9223372036854775807}");
+	send_array("int8", ath_array_int64(large, 2), "{-9223372036854775808,9223372036854775807}");
 	send_array("float8", ath_array_double(reals, 2), "{0.5,-1e+300}");
 	send_array("text", ath_array_text(texts, 5), "{a,\"\",NULL,\"b,\\\"c\\\"\",\"NULL\"}");
 	send_array("timestamptz", ath_array_timestamp(moments, 2),
@@ -283,7 +283,7 @@ static void test_a_large_array(void **state)
 	free(items);
 }
 
-/* ---- NULL ------------------------------------------------------------------------------------------ */
+/* ---- NULL ----------------------------------------------------------------------------------- */
 
 static void test_nulls_as_parameters(void **state)
 {
@@ -299,9 +299,11 @@ static void test_nulls_as_results(void **state)
 {
 	const struct ath_target strict = { .type = ATH_TYPE_INT32, .name = "strict" };
 	const struct ath_target strict_text = { .type = ATH_TYPE_TEXT, .name = "strict" };
-	const struct ath_target loose = { .type = ATH_TYPE_INT32, .nullable_struct = true,
+	const struct ath_target loose = { .type = ATH_TYPE_INT32,
+					  .nullable_struct = true,
 					  .name = "loose" };
-	const struct ath_target loose_text = { .type = ATH_TYPE_TEXT, .null_allowed = true,
+	const struct ath_target loose_text = { .type = ATH_TYPE_TEXT,
+					       .null_allowed = true,
 					       .name = "loose" };
 	struct ath_error error;
 	struct cell cell;
@@ -323,7 +325,7 @@ static void test_nulls_as_results(void **state)
 	assert_true(cell.as.null_int32.valid && cell.as.null_int32.value == 5);
 }
 
-/* ---- what does not fit ------------------------------------------------------------------------------- */
+/* ---- what does not fit ---------------------------------------------------------------------- */
 
 static void test_another_type_in_the_database(void **state)
 {
@@ -331,12 +333,18 @@ static void test_another_type_in_the_database(void **state)
 		const char *sql;
 		enum ath_type type;
 	} rows[] = {
-		{ "select 'x'", ATH_TYPE_INT64 },	 { "select 1", ATH_TYPE_TEXT },
-		{ "select 1.5::float8", ATH_TYPE_INT64 }, { "select 1", ATH_TYPE_DOUBLE },
-		{ "select 1.5::numeric", ATH_TYPE_DOUBLE }, { "select now()::timestamp", ATH_TYPE_TIMESTAMP },
-		{ "select current_date", ATH_TYPE_TIMESTAMP }, { "select 'x'", ATH_TYPE_UUID },
-		{ "select 1", ATH_TYPE_BOOL },		 { "select true", ATH_TYPE_INT16 },
-		{ "select array[1]", ATH_TYPE_INT32 },	 { "select '\\x00'::bytea", ATH_TYPE_TEXT },
+		{ "select 'x'", ATH_TYPE_INT64 },
+		{ "select 1", ATH_TYPE_TEXT },
+		{ "select 1.5::float8", ATH_TYPE_INT64 },
+		{ "select 1", ATH_TYPE_DOUBLE },
+		{ "select 1.5::numeric", ATH_TYPE_DOUBLE },
+		{ "select now()::timestamp", ATH_TYPE_TIMESTAMP },
+		{ "select current_date", ATH_TYPE_TIMESTAMP },
+		{ "select 'x'", ATH_TYPE_UUID },
+		{ "select 1", ATH_TYPE_BOOL },
+		{ "select true", ATH_TYPE_INT16 },
+		{ "select array[1]", ATH_TYPE_INT32 },
+		{ "select '\\x00'::bytea", ATH_TYPE_TEXT },
 	};
 
 	(void)state;
@@ -412,7 +420,7 @@ static void test_many_rows(void **state)
 	assert_string_equal(pairs[2].text, "row 52");
 }
 
-/* ---- batches on a connection of one's own ---------------------------------------------------------------- */
+/* ---- batches on a connection of one's own --------------------------------------------------- */
 
 static struct ath_connection *connection;
 
@@ -451,7 +459,8 @@ static void test_a_batch_is_all_or_nothing(void **state)
 					   "insert into items values (4)" };
 
 	(void)state;
-	run_sql("drop table if exists items; create table items (id int constraint pk primary key)");
+	run_sql("drop table if exists items; create table items (id int constraint pk primary "
+		"key)");
 	assert_int_equal(run_all(good, 2), ATH_OK);
 	assert_int_equal(batch->driver->affected(batch->results[1]), 1);
 	assert_string_equal(batch->driver->tag(batch->results[1]), "INSERT 0 1");
@@ -490,16 +499,16 @@ static void test_the_status_of_errors(void **state)
 		const char *sqlstate;
 		enum ath_status status;
 	} rows[] = {
-		{ "08006", ATH_EUNAVAILABLE },	 { "08007", ATH_EUNKNOWN },
-		{ "53300", ATH_EUNAVAILABLE },	 { "57014", ATH_ETIMEDOUT },
-		{ "57P03", ATH_EUNAVAILABLE },	 { "23505", ATH_EUNIQUE },
-		{ "23P01", ATH_EUNIQUE },	 { "23503", ATH_EREFERENCE },
-		{ "23001", ATH_EREFERENCE },	 { "23502", ATH_ERULE },
-		{ "23514", ATH_ERULE },		 { "22003", ATH_ERULE },
+		{ "08006", ATH_EUNAVAILABLE },   { "08007", ATH_EUNKNOWN },
+		{ "53300", ATH_EUNAVAILABLE },   { "57014", ATH_ETIMEDOUT },
+		{ "57P03", ATH_EUNAVAILABLE },   { "23505", ATH_EUNIQUE },
+		{ "23P01", ATH_EUNIQUE },        { "23503", ATH_EREFERENCE },
+		{ "23001", ATH_EREFERENCE },     { "23502", ATH_ERULE },
+		{ "23514", ATH_ERULE },          { "22003", ATH_ERULE },
 		{ "40001", ATH_ESERIALIZATION }, { "40P01", ATH_ESERIALIZATION },
-		{ "55P03", ATH_ELOCKED },	 { "42501", ATH_EFORBIDDEN },
-		{ "25006", ATH_EREADONLY },	 { "42P01", ATH_ESQL },
-		{ "P0001", ATH_ESQL },		 { "57000", ATH_ESQL },
+		{ "55P03", ATH_ELOCKED },        { "42501", ATH_EFORBIDDEN },
+		{ "25006", ATH_EREADONLY },      { "42P01", ATH_ESQL },
+		{ "P0001", ATH_ESQL },           { "57000", ATH_ESQL },
 	};
 
 	(void)state;
@@ -507,8 +516,10 @@ static void test_the_status_of_errors(void **state)
 		char text[128];
 		const char *const texts[] = { text };
 
-		snprintf(text, sizeof text, "do $$ begin raise sqlstate '%s' using message = E'a\\nb'; "
-			 "end $$", rows[i].sqlstate);
+		snprintf(text, sizeof text,
+			 "do $$ begin raise sqlstate '%s' using message = E'a\\nb'; "
+			 "end $$",
+			 rows[i].sqlstate);
 		if (run_all(texts, 1) != rows[i].status)
 			fail_msg("%s: %d", rows[i].sqlstate, (int)batch->error.status);
 		assert_string_equal(batch->error.sqlstate, rows[i].sqlstate);
@@ -537,20 +548,23 @@ static void test_scripts(void **state)
 	run_sql("drop table if exists script");
 	assert_int_equal(ath_connection_script(connection,
 					       "create table script (id int); "
-					       "insert into script values (1), (2)", &error),
+					       "insert into script values (1), (2)",
+					       &error),
 			 ATH_OK);
 	assert_int_equal(ask_number("select count(*) from script"), 2);
 	assert_int_equal(ath_connection_script(connection, "", &error), ATH_OK);
-	assert_int_equal(ath_connection_script(connection, "insert into script values (3); "
-							   "select 1 / 0; select broken", &error),
+	assert_int_equal(ath_connection_script(connection,
+					       "insert into script values (3); "
+					       "select 1 / 0; select broken",
+					       &error),
 			 ATH_ERULE);
 	assert_string_equal(error.sqlstate, "22012");
 	assert_int_equal(ask_number("select count(*) from script"), 2);
 	assert_int_equal(run_all((const char *const[]){ "select 1" }, 1), ATH_OK);
 }
 
-#define CASE(test)  cmocka_unit_test_setup_teardown(test, open_engine, clear_and_close)
-#define OWN(test) cmocka_unit_test_setup_teardown(test, open_connection, close_connection)
+#define CASE(test) cmocka_unit_test_setup_teardown(test, open_engine, clear_and_close)
+#define OWN(test)  cmocka_unit_test_setup_teardown(test, open_connection, close_connection)
 
 int main(void)
 {

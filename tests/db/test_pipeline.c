@@ -163,7 +163,8 @@ static void test_an_error_touches_no_other_batch(void **state)
 			snprintf(texts[i], sizeof texts[i],
 				 i % 20 == 0   ? "select broken_%d"
 				 : i % 10 == 0 ? "select 1 / ((%d)::int8 * 0)"
-					       : "select %d::int8", i);
+					       : "select %d::int8",
+				 i);
 			readers[i] = (struct reader){ .text = texts[i] };
 			start_reader(&readers[i]);
 		}
@@ -174,7 +175,8 @@ static void test_an_error_touches_no_other_batch(void **state)
 			if (i % 10 != 0)
 				assert_int_equal(readers[i].value, i);
 			else
-				assert_string_equal(error->sqlstate, i % 20 == 0 ? "42703" : "22012");
+				assert_string_equal(error->sqlstate,
+						    i % 20 == 0 ? "42703" : "22012");
 		}
 	}
 	assert_int_equal(engine->pipeline_count, 1);
@@ -211,7 +213,7 @@ static void test_a_statement_that_returns_nothing_is_no_error(void **state)
 	assert_int_equal(read_integer("select 2::int8"), 2);
 }
 
-/* ---- staleness -------------------------------------------------------------------------------- */
+/* ---- staleness ------------------------------------------------------------------------------ */
 
 static void test_deallocated_behind_its_back(void **state)
 {
@@ -245,7 +247,7 @@ static void test_a_table_that_changed_shape(void **state)
 	assert_int_equal(engine->pipeline_count, 1);
 }
 
-/* ---- slowness ---------------------------------------------------------------------------------- */
+/* ---- slowness ------------------------------------------------------------------------------- */
 
 static bool second_pipeline(void)
 {
@@ -307,7 +309,7 @@ static void test_there_are_never_more_than_allowed(void **state)
 	assert_int_equal(engine->pipeline_count, 1);
 }
 
-/* ---- waits that end early ------------------------------------------------------------------------ */
+/* ---- waits that end early ------------------------------------------------------------------- */
 
 static void test_a_deadline_passes(void **state)
 {
@@ -377,8 +379,8 @@ static void test_a_deadline_passes_while_connecting(void **state)
 	(void)state;
 	tell_proxy(PROXY_HOLD);
 	for (size_t i = 0; i < ATH_COUNT(readers); i++) {
-		readers[i] = (struct reader){ .text = "select 1::int8",
-					      .timeout = i % 2 == 0 ? 10 : 0 };
+		readers[i] =
+			(struct reader){ .text = "select 1::int8", .timeout = i % 2 == 0 ? 10 : 0 };
 		start_reader(&readers[i]);
 	}
 	while (ended < (int)ATH_COUNT(readers) / 2)
@@ -410,7 +412,7 @@ static void test_deadlines_around_the_answer(void **state)
 	assert_int_equal(read_integer("select 5::int8"), 5);
 }
 
-/* ---- loss ----------------------------------------------------------------------------------------- */
+/* ---- loss ----------------------------------------------------------------------------------- */
 
 static void test_an_idle_pipeline_was_terminated(void **state)
 {
@@ -504,7 +506,7 @@ static void test_away_and_back(void **state)
 /* Each failure doubles the pause up to its ceiling. */
 static void test_the_pause_grows(void **state)
 {
-	static const int64_t pauses[] = { 100,	200,   400,   800,   1600, 3200,
+	static const int64_t pauses[] = { 100,  200,   400,   800,   1600, 3200,
 					  6400, 12800, 25600, 32000, 32000 };
 
 	(void)state;
@@ -518,7 +520,7 @@ static void test_the_pause_grows(void **state)
 	tell_proxy(PROXY_UP);
 }
 
-/* ---- the engine's ends ------------------------------------------------------------------------------ */
+/* ---- the engine's ends ---------------------------------------------------------------------- */
 
 /* Nobody waits for the connection any more when the engine is closed. */
 static void test_close_while_connecting(void **state)

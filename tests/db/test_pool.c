@@ -158,7 +158,7 @@ static void test_the_newest_idle_one_is_lent_again(void **state)
 	assert_int_equal(engine->idle_count, 2);
 }
 
-/* ---- waits that end early ---------------------------------------------------------------------- */
+/* ---- waits that end early ------------------------------------------------------------------- */
 
 static void test_nobody_waits_longer_than_the_time_out(void **state)
 {
@@ -234,7 +234,7 @@ static void test_deadlines_around_the_giving_back(void **state)
 	}
 }
 
-/* ---- in what state ------------------------------------------------------------------------------- */
+/* ---- in what state -------------------------------------------------------------------------- */
 
 static void test_an_idle_one_that_was_killed_is_found(void **state)
 {
@@ -272,7 +272,8 @@ static void test_a_notice_is_no_death(void **state)
 	struct ath_connection *connection = checkout(), *same = connection;
 
 	(void)state;
-	assert_int_equal(run_on(connection, "set client_min_messages to debug1", ATH_NEVER), ATH_OK);
+	assert_int_equal(run_on(connection, "set client_min_messages to debug1", ATH_NEVER),
+			 ATH_OK);
 	assert_int_equal(run_on(connection, "listen remarks", ATH_NEVER), ATH_OK);
 	ath_engine_give_back(engine, &connection);
 	run_sql("notify remarks");
@@ -358,7 +359,7 @@ static void test_a_write_is_not_sent_again(void **state)
 	assert_int_equal(ask_number("select last_value from writes"), 2);
 }
 
-/* ---- away ------------------------------------------------------------------------------------------ */
+/* ---- away ----------------------------------------------------------------------------------- */
 
 static void test_everyone_is_told_that_it_is_away(void **state)
 {
@@ -406,7 +407,7 @@ static void test_close_with_connects_under_way(void **state)
 	assert_null(engine);
 }
 
-/* ---- after a fork ------------------------------------------------------------------------------------ */
+/* ---- after a fork --------------------------------------------------------------------------- */
 
 static int borrow_in_child(void)
 {

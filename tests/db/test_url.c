@@ -44,7 +44,7 @@ static void test_what_is_left_for_the_driver(void **state)
 		if (ath_url_read(rows[i].url, &driver, &options, &rest, &error) != ATH_OK)
 			fail_msg("%s: %s", rows[i].url, error.message);
 		assert_ptr_equal(driver, &ath_postgresql);
-		if (strcmp(rest, rows[i].rest) != 0 )
+		if (strcmp(rest, rows[i].rest) != 0)
 			fail_msg("%s: %s", rows[i].url, rest);
 		assert_int_equal(options.pipelines, rows[i].pipelines);
 		assert_int_equal(options.pool_size, rows[i].pool_size);
@@ -148,8 +148,8 @@ static void test_an_engine_does_not_open_with_a_wrong_url(void **state)
 static void test_options_out_of_bounds(void **state)
 {
 	static const struct ath_engine_options rows[] = {
-		{ .pipelines = 65 },	   { .pipelines = -1 },	       { .pool_size = 1001 },
-		{ .pool_size = -1 },	   { .pool_timeout_ms = -1 },  { .connect_timeout_s = -1 },
+		{ .pipelines = 65 }, { .pipelines = -1 },       { .pool_size = 1001 },
+		{ .pool_size = -1 }, { .pool_timeout_ms = -1 }, { .connect_timeout_s = -1 },
 	};
 
 	(void)state;
@@ -165,14 +165,16 @@ static void test_options_out_of_bounds(void **state)
 
 static void test_an_engine_opens_without_a_server(void **state)
 {
-	struct ath_engine_options options = { .pipelines = 64, .pool_size = 1000,
+	struct ath_engine_options options = { .pipelines = 64,
+					      .pool_size = 1000,
 					      .statement_timeout_ms = -1 };
 	struct ath_engine *engine;
 	struct ath_error error;
 
 	(void)state;
-	assert_int_equal(ath_engine_open(&engine, "postgresql:///x?host=/nowhere", &options, &error),
-			 ATH_OK);
+	assert_int_equal(
+		ath_engine_open(&engine, "postgresql:///x?host=/nowhere", &options, &error),
+		ATH_OK);
 	assert_true(ath_engine_retry_after(engine) >= 1);
 	ath_engine_close(&engine);
 	assert_null(engine);

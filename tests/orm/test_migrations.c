@@ -97,7 +97,7 @@ static bool has_table(const char *name)
 	return ask_number(sql) == 1;
 }
 
-/* ---- up and down -------------------------------------------------------------------------------- */
+/* ---- up and down ---------------------------------------------------------------------------- */
 
 static void test_up_and_down(void **state)
 {
@@ -186,7 +186,7 @@ static void test_without_a_transaction(void **state)
 	expect_versions("1");
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------------------- */
+/* ---- what goes wrong ------------------------------------------------------------------------ */
 
 static void test_a_failing_file_leaves_nothing(void **state)
 {
@@ -310,7 +310,7 @@ static void test_no_server(void **state)
 	ath_engine_close(&away);
 }
 
-/* ---- several at once --------------------------------------------------------------------------------- */
+/* ---- several at once ------------------------------------------------------------------------ */
 
 static void migrate_in_child(void)
 {

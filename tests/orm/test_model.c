@@ -87,7 +87,7 @@ static void test_good_models_pass(void **state)
 	assert_int_equal(ath_models_check(none, &error), ATH_OK);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static void test_names(void **state)
 {
@@ -124,7 +124,7 @@ static void test_names_that_are_too_long_together(void **state)
 	memset(name, 0, sizeof name);
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/* ---- keys ----------------------------------------------------------------------------------- */
 
 static void test_one_primary_key(void **state)
 {
@@ -149,7 +149,7 @@ static void test_types_of_keys(void **state)
 	expect_refusal("model item, member text: a primary key cannot be NULL");
 }
 
-/* ---- options ------------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static void test_options_of_texts(void **state)
 {
@@ -191,7 +191,7 @@ static void test_server_defaults(void **state)
 	assert_int_equal(ath_models_check(models, &error), ATH_OK);
 }
 
-/* ---- references ------------------------------------------------------------------------------------- */
+/* ---- references ----------------------------------------------------------------------------- */
 
 static void test_references(void **state)
 {
@@ -257,7 +257,7 @@ static void test_circles_in_a_circle(void **state)
 	assert_non_null(strstr(error.message, "lead back"));
 }
 
-/* ---- the struct ---------------------------------------------------------------------------------------- */
+/* ---- the struct ----------------------------------------------------------------------------- */
 
 static void drop_member(size_t which)
 {
@@ -288,7 +288,7 @@ static void test_members_stand_in_order_and_once(void **state)
 	expect_refusal("model item, member number: a member of the struct before it is not");
 }
 
-/* ---- what stands in a model -------------------------------------------------------------------------------- */
+/* ---- what stands in a model ----------------------------------------------------------------- */
 
 static void test_depth(void **state)
 {

@@ -152,7 +152,7 @@ static void test_an_object_whose_key_was_changed_is_still_known(void **state)
 	assert_null(ath_rows_of(&rows, &pet_model, &other));
 }
 
-/* ---- changes ---------------------------------------------------------------------------------- */
+/* ---- changes -------------------------------------------------------------------------------- */
 
 static struct kind before, after;
 
@@ -265,7 +265,7 @@ static void test_relations_and_read_only_members_are_none(void **state)
 	assert_true(ath_row_is_changed(&row));
 }
 
-/* ---- members ------------------------------------------------------------------------------------ */
+/* ---- members -------------------------------------------------------------------------------- */
 
 static void test_members_are_set_and_unset(void **state)
 {

@@ -14,7 +14,7 @@
 
 enum { HUNDRED = 100 };
 
-/* ---- a few rows ------------------------------------------------------------------------------- */
+/* ---- a few rows ----------------------------------------------------------------------------- */
 
 static struct person *new_person(struct ath_session *db, const char *name, const char *email)
 {
@@ -41,7 +41,7 @@ static struct ath_query everyone(void)
 	return query;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static void gets(struct ath_session *db)
 {
@@ -217,7 +217,7 @@ static void understands_every_condition(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people", 3);
 }
 
-/* ---- storing ------------------------------------------------------------------------------------- */
+/* ---- storing -------------------------------------------------------------------------------- */
 
 static void fills_in_what_the_database_makes(struct ath_session *db)
 {
@@ -413,7 +413,7 @@ static void begins(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people", 1);
 }
 
-/* ---- order --------------------------------------------------------------------------------------- */
+/* ---- order ---------------------------------------------------------------------------------- */
 
 /* Everything is added in the wrong order, and then deleted in the wrong order. */
 static void stores_parents_first_and_deletes_them_last(struct ath_session *db)
@@ -437,14 +437,15 @@ static void stores_parents_first_and_deletes_them_last(struct ath_session *db)
 	EXPECT_NUMBER("select (select count(*) from people) + (select count(*) from pets)", 0);
 }
 
-/* ---- relations --------------------------------------------------------------------------------------- */
+/* ---- relations ------------------------------------------------------------------------------ */
 
 static void store_pets(void)
 {
 	store_three();
 	run_sql("insert into pets (owner_id, name) values (3, 'Rex'), (1, 'Tom'), (null, 'Stray'), "
 		"(1, 'Kit');"
-		"insert into notes (pet_id, text) values (2, 'purrs'), (4, 'bites'), (2, 'sleeps')");
+		"insert into notes (pet_id, text) values (2, 'purrs'), (4, 'bites'), (2, "
+		"'sleeps')");
 }
 
 static void loads_a_relation_with_one_statement(struct ath_session *db)
@@ -505,7 +506,7 @@ static void loads_nothing_for_nobody(struct ath_session *db)
 	EXPECT_STATUS(db, ATH_OK);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------ */
+/* ---- errors --------------------------------------------------------------------------------- */
 
 static void sticks_to_its_first_error(struct ath_session *db)
 {
@@ -640,7 +641,7 @@ static void meets_a_deferred_constraint_at_the_commit(struct ath_session *db)
 {
 	new_ticket(db, "a", 1);
 	EXPECT(ath_commit(db));
-	for (int explicit = 0; explicit < 3; explicit++) {
+	for (int explicit = 0; explicit < 3; explicit ++) {
 		/* nothing open, begun, flushed: the last ones end in a COMMIT of their own */
 		if (explicit == 1)
 			EXPECT(ath_begin(db));
@@ -653,7 +654,9 @@ static void meets_a_deferred_constraint_at_the_commit(struct ath_session *db)
 		expect_member(db, &ticket_model, "seat");
 		EXPECT_NUMBER("select count(*) from tickets", 1);
 		ath_clear_error(db);
-		new_ticket(db, "d", 3 + explicit)->code = explicit == 0 ? "d" : explicit == 1 ? "e" : "f";
+		new_ticket(db, "d", 3 + explicit)->code = explicit == 0   ? "d"
+							  : explicit == 1 ? "e"
+									  : "f";
 		EXPECT(ath_commit(db));
 		run_sql("delete from tickets where code <> 'a'");
 	}
@@ -669,7 +672,8 @@ static void a_deferred_constraint_may_break_in_between(struct ath_session *db)
 	a->seat = 2;
 	b->seat = 1;
 	EXPECT(ath_commit(db));
-	EXPECT_TEXT(ask("select string_agg(code || seat, ',' order by code) from tickets"), "a2,b1");
+	EXPECT_TEXT(ask("select string_agg(code || seat, ',' order by code) from tickets"),
+		    "a2,b1");
 }
 
 static void is_told_of_a_commit_that_rolled_back(struct ath_session *db)
@@ -684,7 +688,7 @@ static void is_told_of_a_commit_that_rolled_back(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people", 0);
 }
 
-/* ---- rows that others have changed ---------------------------------------------------------------------- */
+/* ---- rows that others have changed ---------------------------------------------------------- */
 
 /* One change of a row that is gone, in one of the forms a batch can have. */
 static void meet_a_missing_row(struct ath_session *db, bool delete, bool with_others, bool begun)
@@ -693,7 +697,8 @@ static void meet_a_missing_row(struct ath_session *db, bool delete, bool with_ot
 
 	run_sql("delete from people");
 	store_three();
-	bob = person_first(db, &(struct ath_query){ .model = &person_model, .limit = 1, .offset = 1 });
+	bob = person_first(db,
+			   &(struct ath_query){ .model = &person_model, .limit = 1, .offset = 1 });
 	if (!EXPECT(bob != NULL))
 		return;
 	run_sql("delete from people where name = 'Bob'");
@@ -737,7 +742,8 @@ static void a_division_by_zero_elsewhere_is_what_it_is(struct ath_session *db)
 {
 	run_sql("create function fails() returns trigger language plpgsql as "
 		"$$ begin perform 1 / (new.id - new.id); return new; end $$;"
-		"create trigger fails before insert on people for each row execute function fails()");
+		"create trigger fails before insert on people for each row execute function "
+		"fails()");
 	new_person(db, "Ada", "ada@x");
 	EXPECT(!ath_commit(db));
 	EXPECT_TEXT(db->error.sqlstate, "22012");
@@ -775,7 +781,7 @@ static void refuses_to_delete_what_is_not_its_own(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people", 3);
 }
 
-/* ---- loss ---------------------------------------------------------------------------------------------- */
+/* ---- loss ----------------------------------------------------------------------------------- */
 
 static void warm_up(struct ath_session *db)
 {
@@ -878,7 +884,7 @@ static void misses_its_deadline(struct ath_session *db)
 	EXPECT(person_get(db, 1) != NULL);
 }
 
-/* ---- statements the server has forgotten -------------------------------------------------------------------- */
+/* ---- statements the server has forgotten ---------------------------------------------------- */
 
 static void heals_a_commit_whose_statement_is_unknown(struct ath_session *db)
 {
@@ -938,7 +944,7 @@ static void a_failed_commit_spoils_no_later_transaction(struct ath_session *db)
 	EXPECT_TEXT(ask("select nick from people where id = 1"), "twice");
 }
 
-/* ---- round trips ------------------------------------------------------------------------------------------ */
+/* ---- round trips ---------------------------------------------------------------------------- */
 
 static void add_many(struct ath_session *db, int count, int round)
 {
@@ -1005,12 +1011,13 @@ static void a_deadline_costs_no_round_trip(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people", 2);
 }
 
-/* ---- every type -------------------------------------------------------------------------------------------- */
+/* ---- every type ----------------------------------------------------------------------------- */
 
 static const char *random_text(struct ath_session *db)
 {
-	static const char *const texts[] = { "", "a", "\xc3\xa4", "\xf0\x9f\x90\x98", "'", "\\x00",
-					     "{\"a\": null}", "NULL", " \t\n" };
+	static const char *const texts[] = { "",     "a",     "\xc3\xa4",      "\xf0\x9f\x90\x98",
+					     "'",    "\\x00", "{\"a\": null}", "NULL",
+					     " \t\n" };
 	uint64_t pick = next_random();
 
 	if (pick % 2)
@@ -1020,7 +1027,9 @@ static const char *random_text(struct ath_session *db)
 
 static double random_double(void)
 {
-	static const double edges[] = { 0.0, -0.0, 1.0 / 3, 5e-324, 1.7976931348623157e308, -1e-300 };
+	static const double edges[] = {
+		0.0, -0.0, 1.0 / 3, 5e-324, 1.7976931348623157e308, -1e-300
+	};
 	uint64_t bits = next_random();
 	double real;
 
@@ -1042,8 +1051,10 @@ static int64_t random_integer(int64_t least, int64_t most)
 /* From year -4000 on, microsecond by microsecond, and the infinities. */
 static struct ath_timestamp random_moment(void)
 {
-	static const int64_t edges[] = { INT64_MIN, INT64_MAX, 1, -1, -62135596800000000,
-					 253402300799999999, 946684800000000, 946684799999999 };
+	static const int64_t edges[] = {
+		INT64_MIN,       INT64_MAX,      1, -1, -62135596800000000, 253402300799999999,
+		946684800000000, 946684799999999
+	};
 	uint64_t pick = next_random();
 
 	if (pick % 2)
@@ -1065,12 +1076,12 @@ static void fill_nullables(struct ath_session *db, struct kind *kind)
 	uint64_t bits = next_random();
 
 	kind->null_boolean = (struct ath_null_bool){ bits & 1, bits & 2 };
-	kind->null_small = (struct ath_null_int16){ (int16_t)random_integer(INT16_MIN, INT16_MAX),
-						    bits & 4 };
-	kind->null_medium = (struct ath_null_int32){ (int32_t)random_integer(INT32_MIN, INT32_MAX),
-						     bits & 8 };
-	kind->null_large = (struct ath_null_int64){ random_integer(INT64_MIN + 1, INT64_MAX),
-						    bits & 16 };
+	kind->null_small =
+		(struct ath_null_int16){ (int16_t)random_integer(INT16_MIN, INT16_MAX), bits & 4 };
+	kind->null_medium =
+		(struct ath_null_int32){ (int32_t)random_integer(INT32_MIN, INT32_MAX), bits & 8 };
+	kind->null_large =
+		(struct ath_null_int64){ random_integer(INT64_MIN + 1, INT64_MAX), bits & 16 };
 	kind->null_real = (struct ath_null_double){ random_double(), bits & 32 };
 	kind->null_text = bits & 64 ? random_text(db) : NULL;
 	kind->null_moment = (struct ath_null_timestamp){ random_moment(), bits & 128 };
@@ -1157,7 +1168,7 @@ static void finds_by_every_type(struct ath_session *db)
 	EXPECT_STATUS(db, ATH_OK);
 }
 
-/* ---- tables from models -------------------------------------------------------------------------------------- */
+/* ---- tables from models --------------------------------------------------------------------- */
 
 static void creates_tables_from_models(struct ath_session *db)
 {
@@ -1180,10 +1191,16 @@ static void creates_tables_from_models(struct ath_session *db)
 		"drop function note_change cascade;" TEST_TABLES);
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------------- */
+/* ---- all of them ---------------------------------------------------------------------------- */
 
-#define DIRECT(function)  { #function, function, false, false }
-#define PROXIED(function) { #function, function, true, false }
+#define DIRECT(function)                                                                           \
+	{                                                                                          \
+#function, function, false, false                                                  \
+	}
+#define PROXIED(function)                                                                          \
+	{                                                                                          \
+#function, function, true, false                                                   \
+	}
 
 static struct scenario scenarios[] = {
 	DIRECT(gets),
@@ -1270,7 +1287,7 @@ static void test_scenario(void **state)
 		fail_msg("%s", failure);
 }
 
-/* ---- many at once ------------------------------------------------------------------------------------------- */
+/* ---- many at once --------------------------------------------------------------------------- */
 
 /* Every tenth takes an email that is taken; a connection of the pool serves many in turn. */
 static void store_one(void *arg)

@@ -9,9 +9,8 @@
 
 #include "models.h"
 
-#define COLUMNS                                                                                    \
-	"\"id\", \"name\", \"email\", \"nick\", \"age\", \"score\", \"born\""
-#define SELECT "SELECT " COLUMNS " FROM \"people\""
+#define COLUMNS "\"id\", \"name\", \"email\", \"nick\", \"age\", \"score\", \"born\""
+#define SELECT  "SELECT " COLUMNS " FROM \"people\""
 
 struct bare {
 	int32_t id;
@@ -209,7 +208,7 @@ static void test_values_never_stand_in_the_text(void **state)
 		     "'\" or 1 = 1 $1'");
 }
 
-/* ---- mistakes ---------------------------------------------------------------------------------- */
+/* ---- mistakes ------------------------------------------------------------------------------- */
 
 static void expect_mistake(enum ath_status status)
 {
@@ -237,11 +236,12 @@ static void test_mistakes_stick(void **state)
 	expect_mistake(ATH_EINVAL);
 	ath_where(&query, ATH_OR(ATH_EQ(person, id, 1), ATH_NOT(ATH_EQ(pet, id, 1))));
 	expect_mistake(ATH_EINVAL);
-	ath_where(&query, (struct ath_condition){ .op = ATH_OP_EQ, .model = &person_model,
+	ath_where(&query, (struct ath_condition){ .op = ATH_OP_EQ,
+						  .model = &person_model,
 						  .offset = offsetof(struct person, pets) });
 	expect_mistake(ATH_EINVAL);
-	ath_where(&query, (struct ath_condition){ .op = ATH_OP_EQ, .model = &person_model,
-						  .offset = 3 });
+	ath_where(&query,
+		  (struct ath_condition){ .op = ATH_OP_EQ, .model = &person_model, .offset = 3 });
 	expect_mistake(ATH_EINVAL);
 	ath_order_by(&query, ATH_ASC(pet, id));
 	expect_mistake(ATH_EINVAL);
@@ -304,7 +304,8 @@ static void test_too_deep(void **state)
 	(void)state;
 	conditions[0] = ATH_EQ(person, id, 1);
 	for (size_t i = 1; i < ATH_COUNT(conditions); i++)
-		conditions[i] = (struct ath_condition){ .op = ATH_OP_NOT, .kids = &conditions[i - 1],
+		conditions[i] = (struct ath_condition){ .op = ATH_OP_NOT,
+							.kids = &conditions[i - 1],
 							.kid_count = 1 };
 	expect_where(conditions[ATH_QUERY_DEPTH - 1],
 		     "NOT (NOT (NOT (NOT (NOT (NOT (NOT (\"id\" = $1)))))))", "1");
@@ -341,7 +342,7 @@ static void test_conditions_are_copied(void **state)
 	expect_select(" WHERE (\"id\" = $1 OR \"id\" = $2)", "1 2");
 }
 
-/* ---- insert ------------------------------------------------------------------------------------ */
+/* ---- insert --------------------------------------------------------------------------------- */
 
 static void test_insert(void **state)
 {
@@ -384,7 +385,7 @@ static void test_insert_with_a_key_of_ones_own(void **state)
 	expect("INSERT INTO \"tickets\" (\"code\", \"seat\") VALUES ($1, $2)", "'a' 0");
 }
 
-/* ---- update and delete --------------------------------------------------------------------------- */
+/* ---- update and delete ---------------------------------------------------------------------- */
 
 static void test_update_of_what_changed(void **state)
 {
@@ -400,8 +401,7 @@ static void test_update_of_what_changed(void **state)
 	person.age.valid = false;
 	person.born.microseconds = 1;
 	ath_sql_update(&sql, &person_model, &person, &old);
-	expect("UPDATE \"people\" SET \"nick\" = $1, \"age\" = $2 WHERE \"id\" = $3",
-	       "'b' NULL 7");
+	expect("UPDATE \"people\" SET \"nick\" = $1, \"age\" = $2 WHERE \"id\" = $3", "'b' NULL 7");
 }
 
 static void test_update_of_the_key_is_refused(void **state)
@@ -425,15 +425,17 @@ static void test_delete_and_guard(void **state)
 	ath_sql_delete(&sql, &ticket_model, &old);
 	ath_sql_guard_close(&sql);
 	expect("WITH met AS (DELETE FROM \"tickets\" WHERE \"code\" = $1 RETURNING 1) "
-	       "SELECT 1 / count(*) FROM met", "'a'");
+	       "SELECT 1 / count(*) FROM met",
+	       "'a'");
 	ath_sql_guard_open(&sql);
 	ath_sql_update(&sql, &ticket_model, &ticket, &old);
 	ath_sql_guard_close(&sql);
 	expect("WITH met AS (UPDATE \"tickets\" SET \"seat\" = $1 WHERE \"code\" = $2 RETURNING 1) "
-	       "SELECT 1 / count(*) FROM met", "2 'a'");
+	       "SELECT 1 / count(*) FROM met",
+	       "2 'a'");
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 /* The arena ends somewhere in the middle: the statement is refused, never half made. */
 static void test_no_memory(void **state)

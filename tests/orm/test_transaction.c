@@ -125,7 +125,8 @@ static void update_where(struct ath_session *db)
 	EXPECT_NUMBER("select count(*) from people where name = 'Old'", 0); /* not committed */
 	EXPECT(ath_commit(db));
 	EXPECT_NUMBER("select count(*) from people where name = 'Old' and nick = 'o''x' "
-		      "and age is null", 2);
+		      "and age is null",
+		      2);
 }
 
 static void delete_where(struct ath_session *db)
@@ -215,7 +216,7 @@ static void locked_rows_are_skipped_or_told(struct ath_session *db)
 	ath_session_close(&other);
 }
 
-/* ---- trying again ------------------------------------------------------------------------------- */
+/* ---- trying again --------------------------------------------------------------------------- */
 
 struct attempt {
 	int calls, conflicts;
@@ -266,7 +267,10 @@ static void retry_is_for_serialization_alone(struct ath_session *db)
 	EXPECT(attempt.calls == 1);
 }
 
-#define SCENARIO(name) { #name, name, false, false }
+#define SCENARIO(name)                                                                             \
+	{                                                                                          \
+#name, name, false, false                                                          \
+	}
 static struct scenario scenarios[] = {
 	SCENARIO(failed_statement_behind_a_savepoint),
 	SCENARIO(savepoints_nest),

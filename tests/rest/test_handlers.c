@@ -240,13 +240,23 @@ static struct ath_response *paginate_then_store(struct ath_request *request)
 	return created(request);
 }
 
+/* ?how=flushed, added, changed, rolled-back or refused */
 static struct ath_response *forget_to_commit(struct ath_request *request)
 {
 	struct ath_session *db = ath_request_session(request);
+	const char *how = ath_arg(request, "how");
 
-	add(db, "forgotten", "forgotten@x.y");
-	ath_flush(db);
-	return ath_response_text(request, 200, "rolled back");
+	if (strcmp(how, "changed") == 0)
+		person_get(db, 1)->name = "changed";
+	else
+		add(db, "forgotten", "forgotten@x.y");
+	if (strcmp(how, "flushed") == 0)
+		ath_flush(db);
+	if (strcmp(how, "rolled-back") == 0)
+		ath_rollback(db);
+	if (strcmp(how, "refused") == 0)
+		return ath_problem(request, 403, "thought better of it");
+	return ath_response_text(request, 200, "done");
 }
 
 static struct ath_response *clear_error(struct ath_request *request)
@@ -466,16 +476,29 @@ static void test_an_error_that_was_cleared_is_none(void **state)
 
 static void test_what_was_not_committed_is_rolled_back(void **state)
 {
+	static const struct {
+		const char *path;
+		int status;
+	} rows[] = {
+		{ "/forget-to-commit?how=flushed", 500 },
+		{ "/forget-to-commit?how=added", 500 },
+		{ "/forget-to-commit?how=changed", 500 },
+		{ "/forget-to-commit?how=refused", 403 },
+		{ "/forget-to-commit?how=rolled-back", 200 },
+	};
+
 	(void)state;
-	ask("POST", "/forget-to-commit", "");
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		ask("POST", rows[i].path, "");
+		assert_int_equal(answer.status, rows[i].status);
+	}
 	assert_int_equal(people(), 1);
 	assert_string_equal(sql(database, "select count(*) from pg_stat_activity "
 					  "where state like 'idle in transaction%'"),
 			    "0");
 }
 
-/* ---- a request that failed stores nothing
- * ---------------------------------------------------------- */
+/* ---- a request that failed stores nothing ---------------------------------------------------- */
 
 static void test_a_failed_bind_stores_nothing(void **state)
 {

@@ -215,6 +215,16 @@ static const char *find_marker(const char *text, const char *marker)
 	return found;
 }
 
+/* The marker as a whole word. */
+static const char *find_word(const char *text, const char *marker)
+{
+	const char *found = find_marker(text, marker);
+
+	while (found != NULL && strchr(" \t\r\n", found[strlen(marker)]) == NULL)
+		found = find_marker(found + 1, marker);
+	return found;
+}
+
 /* The SQL of a section, ended where the next begins; NULL when the file has none. */
 static char *section(char *text, const char *name, bool *transaction)
 {
@@ -222,7 +232,7 @@ static char *section(char *text, const char *name, bool *transaction)
 	char *start, *line_end, *next;
 
 	snprintf(marker, sizeof marker, "-- migrate:%s", name);
-	start = (char *)(uintptr_t)find_marker(text, marker);
+	start = (char *)(uintptr_t)find_word(text, marker);
 	if (start == NULL)
 		return NULL;
 	line_end = start + strcspn(start, "\n");

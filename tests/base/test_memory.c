@@ -88,7 +88,7 @@ static void test_arena(void **state)
 		cleanups = 0;
 		until_failure = nth;
 		if (ath_arena_open(&arena, 0) != ATH_OK) {
-			assert_int_equal(nth, 0);
+			assert_in_range(nth, 0, 1); /* itself, and its reserve */
 			assert_null(arena);
 			continue;
 		}
@@ -102,6 +102,31 @@ static void test_arena(void **state)
 		ath_arena_close(&arena);
 		assert_null(arena);
 	}
+}
+
+/* When the system has no memory at all: what has to be had comes from the reserve. */
+static void test_beyond(void **state)
+{
+	struct ath_arena *arena;
+	char *first, *second;
+
+	(void)state;
+	assert_int_equal(ath_arena_open(&arena, 0), ATH_OK);
+	until_failure = 0;
+	first = ath_arena_beyond(arena, 700);
+	until_failure = 0;
+	second = ath_arena_beyond(arena, ATH_BEYOND);
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_true(second >= first + 700 || first >= second + ATH_BEYOND);
+	memset(second, 'x', ATH_BEYOND);
+	until_failure = 0;
+	second = ath_arena_beyond(arena, ATH_BEYOND); /* once more: the same place, zeroed */
+	assert_non_null(second);
+	assert_int_equal(second[ATH_BEYOND - 1], 0);
+	assert_true(ath_arena_failed(arena));
+	until_failure = -1;
+	ath_arena_close(&arena);
 }
 
 static void test_buffer(void **state)
@@ -131,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arena),
+		cmocka_unit_test(test_beyond),
 		cmocka_unit_test(test_buffer),
 	};
 

@@ -18,8 +18,8 @@
 
 static PGconn *control;
 static char database_name[64];
-static char database_url[1024];	     /* what the library is given */
-static char database_socket[256];    /* the server's directory and port, for the proxy */
+static char database_url[1024];   /* what the library is given */
+static char database_socket[256]; /* the server's directory and port, for the proxy */
 static char database_port[16];
 static char database_user[64];
 

@@ -23,7 +23,8 @@ static inline int open_loop(void **state)
 	(void)state;
 	if (silence.fd == 0)
 		silence.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	return ath_arena_open(&arena, 256 << 20) != ATH_OK || ath_loop_open(&loop, &silence) != ATH_OK;
+	return ath_arena_open(&arena, 256 << 20) != ATH_OK ||
+	       ath_loop_open(&loop, &silence) != ATH_OK;
 }
 
 /* For fixtures: options without a loop get this test's. */
@@ -40,8 +41,7 @@ static inline int open_engine_with(const char *url, struct ath_engine_options op
 
 static inline int open_engine(void **state)
 {
-	return open_loop(state) ||
-	       open_engine_with(database_url, (struct ath_engine_options){ 0 });
+	return open_loop(state) || open_engine_with(database_url, (struct ath_engine_options){ 0 });
 }
 
 static inline int close_engine(void **state)

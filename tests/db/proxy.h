@@ -27,10 +27,10 @@ struct proxy_counts {
 };
 
 enum proxy_command {
-	PROXY_RESET = 'z',      /* all counts to zero */
-	PROXY_DOWN = 'd',       /* cut everything, refuse whoever comes */
+	PROXY_RESET = 'z', /* all counts to zero */
+	PROXY_DOWN = 'd',  /* cut everything, refuse whoever comes */
 	PROXY_UP = 'u',
-	PROXY_HOLD = 'h',       /* no answer passes until it is released */
+	PROXY_HOLD = 'h', /* no answer passes until it is released */
 	PROXY_RELEASE = 'r',
 	PROXY_LOSE_QUERY = 'q', /* the next bytes of a client are lost, and its connection is cut */
 	PROXY_LOSE_ANSWER = 'a', /* the same with the next answer: the server has done its work */
@@ -45,8 +45,8 @@ static pid_t proxy_pid;
 
 struct proxy_pair {
 	int client, server;
-	bool started;	    /* the start-up message, which has no type, is over */
-	bool client_spoke;  /* last */
+	bool started;      /* the start-up message, which has no type, is over */
+	bool client_spoke; /* last */
 	unsigned char head[5];
 	size_t head_length, skip; /* of the client's message under way */
 };
@@ -85,7 +85,8 @@ static inline void proxy_follow(struct proxy_pair *pair, const unsigned char *by
 		if (pair->started)
 			proxy_count_message(pair->head[0]);
 		pair->skip = ((size_t)pair->head[1] << 24 | (size_t)pair->head[2] << 16 |
-			      (size_t)pair->head[3] << 8 | pair->head[4]) - 4;
+			      (size_t)pair->head[3] << 8 | pair->head[4]) -
+			     4;
 		pair->head_length = 0;
 		pair->started = true;
 	}
@@ -114,7 +115,8 @@ static inline void proxy_accept(int listener)
 		return;
 	}
 	proxy_counts->connections++;
-	proxy_pairs[proxy_pair_count++] = (struct proxy_pair){ .client = fd, .server = proxy_dial() };
+	proxy_pairs[proxy_pair_count++] =
+		(struct proxy_pair){ .client = fd, .server = proxy_dial() };
 }
 
 static inline void proxy_cut(struct proxy_pair *pair)
@@ -221,9 +223,9 @@ static inline void proxy_serve(int listener, int commands)
 		for (size_t i = 0; i < count; i++) {
 			polled[2 + 2 * i] =
 				(struct pollfd){ .fd = proxy_pairs[i].client, .events = POLLIN };
-			polled[3 + 2 * i] = (struct pollfd){
-				.fd = proxy_hold ? -1 : proxy_pairs[i].server, .events = POLLIN
-			};
+			polled[3 + 2 * i] =
+				(struct pollfd){ .fd = proxy_hold ? -1 : proxy_pairs[i].server,
+						 .events = POLLIN };
 		}
 		if (poll(polled, 2 + 2 * count, -1) < 0)
 			continue;

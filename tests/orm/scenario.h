@@ -48,8 +48,7 @@ static inline enum ath_status status_of(const struct ath_session *db)
 	return error == NULL ? ATH_OK : error->status;
 }
 
-#define EXPECT_STATUS(db, expected)                                                                \
-	expect_status((db), (expected), #expected, __LINE__)
+#define EXPECT_STATUS(db, expected) expect_status((db), (expected), #expected, __LINE__)
 
 static inline bool expect_status(const struct ath_session *db, enum ath_status expected,
 				 const char *name, int line)

@@ -86,7 +86,8 @@ static void expect_ok(enum ath_status status)
 static void expect_versions(const char *versions)
 {
 	assert_string_equal(ask("select coalesce(string_agg(version, ' ' order by version), '') "
-				"from schema_migrations"), versions);
+				"from schema_migrations"),
+			    versions);
 }
 
 static bool has_table(const char *name)
@@ -222,8 +223,8 @@ static void test_a_failing_way_down_leaves_all(void **state)
 
 static void test_other_files_are_ignored(void **state)
 {
-	static const char *const names[] = { "seed.sql", "README.md", "1_a.txt", "1.sql", "1_b.sql~",
-					     "a1_b.sql", "_1.sql", "1-b.sql" };
+	static const char *const names[] = { "seed.sql", "README.md", "1_a.txt", "1.sql",
+					     "1_b.sql~", "a1_b.sql",  "_1.sql",  "1-b.sql" };
 
 	(void)state;
 	for (size_t i = 0; i < ATH_COUNT(names); i++)
@@ -350,7 +351,8 @@ static void test_several_programs_at_once(void **state)
 	}
 	assert_int_equal(failed, 0);
 	expect_versions("1 2 3 4 5");
-	assert_int_equal(ask_number("select count(*) from pg_locks where locktype = 'advisory'"), 0);
+	assert_int_equal(ask_number("select count(*) from pg_locks where locktype = 'advisory'"),
+			 0);
 }
 
 /* After an error the lock is free again. */

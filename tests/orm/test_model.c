@@ -58,8 +58,8 @@ static int setup(void **state)
 	return 0;
 }
 
-static const struct ath_model *const models[] = { &item_model, &person_model, &pet_model,
-						  &bent_pet_model, &note_model, NULL };
+static const struct ath_model *const models[] = { &item_model,     &person_model, &pet_model,
+						  &bent_pet_model, &note_model,   NULL };
 
 static void expect_refusal(const char *line)
 {
@@ -91,7 +91,8 @@ static void test_good_models_pass(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const names[] = { "", "Text", "te xt", "te\"xt", "1text", "te-xt", "t\xc3\xa4" };
+	static const char *const names[] = { "",      "Text",  "te xt",    "te\"xt",
+					     "1text", "te-xt", "t\xc3\xa4" };
 	static char long_name[80];
 
 	(void)state;
@@ -310,12 +311,12 @@ static void test_look_ups(void **state)
 	assert_string_equal(ath_model_relation(&person_model, offsetof(struct person, pets))->name,
 			    "pets");
 	assert_null(ath_model_relation(&person_model, 0));
-	assert_true(ath_column_is_nullable(ath_model_column(&person_model,
-							    offsetof(struct person, nick))));
-	assert_true(ath_column_is_nullable(ath_model_column(&person_model,
-							    offsetof(struct person, age))));
-	assert_false(ath_column_is_nullable(ath_model_column(&person_model,
-							     offsetof(struct person, name))));
+	assert_true(ath_column_is_nullable(
+		ath_model_column(&person_model, offsetof(struct person, nick))));
+	assert_true(ath_column_is_nullable(
+		ath_model_column(&person_model, offsetof(struct person, age))));
+	assert_false(ath_column_is_nullable(
+		ath_model_column(&person_model, offsetof(struct person, name))));
 }
 
 static void test_what_a_constraint_speaks_of(void **state)

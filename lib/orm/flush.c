@@ -79,7 +79,7 @@ static bool collect(struct flush *flush)
 		flush->count += is_pending(row, &phase);
 	flush->pending = ath_new(flush->session->arena, struct pending, flush->count);
 	if (flush->pending == NULL) {
-		ath_session_fail(flush->session, ATH_ENOMEM, "the session's memory is used up");
+		ath_session_no_memory(flush->session);
 		return false;
 	}
 	for (struct ath_row *row = rows->first; row != NULL; row = row->next) {
@@ -148,7 +148,7 @@ static bool reserve(struct flush *flush, struct pending *pending)
 					       row->object, &pending->target_count);
 	row->old = ath_arena_alloc(session->arena, row->model->size);
 	if (row->old == NULL)
-		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
+		ath_session_no_memory(session);
 	return pending->targets != NULL && row->old != NULL;
 }
 
@@ -289,7 +289,7 @@ static bool take_outcomes(struct flush *flush)
 	for (size_t i = 0; good && i < flush->count; i++)
 		good = take_outcome(flush, &flush->pending[i], flush->first + i);
 	if (!good && ath_session_ok(session))
-		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
+		ath_session_no_memory(session);
 	/* a single statement that met no row has stored nothing */
 	if (!good && committed && session->error.status != ATH_ESTALE)
 		session->error.status = ATH_ESTORED;
@@ -315,7 +315,7 @@ static bool flush_session(struct ath_session *session, bool commit)
 	/* what did not fit may be missing from what is to be stored, and what comes back must fit
 	 */
 	if (commit ? !ath_arena_has_room(session->arena, ROOM) : ath_arena_failed(session->arena))
-		ath_session_fail(session, ATH_ENOMEM, "the session's memory is used up");
+		ath_session_no_memory(session);
 	if (!ath_session_ok(session) || !collect(&flush))
 		return false;
 	if (flush.count == 0 && !(commit && flush.in_transaction))

@@ -126,6 +126,8 @@ bool ath_session_ok(const struct ath_session *session);
 struct ath_batch *ath_session_batch(struct ath_session *session, size_t count);
 /* Runs a batch where the session's reads run now: in its transaction, or on a pipeline. */
 bool ath_session_run(struct ath_session *session, struct ath_batch *batch);
+/* Puts it in error for want of memory; false. */
+bool ath_session_no_memory(struct ath_session *session);
 /* The session takes over the first error of a batch. */
 void ath_session_take_error(struct ath_session *session, const struct ath_error *error);
 /* Keeps a result as long as the session's memory: texts point into it. */

@@ -235,17 +235,14 @@ int ath_engine_retry_after(const struct ath_engine *engine)
  */
 static void cancel_backend(struct ath_engine *engine, int backend)
 {
-	static const char text[] = "select pg_cancel_backend($1)";
+	struct ath_statement statement = ath_statement_of("select pg_cancel_backend($1)");
 	struct ath_value number = ath_value_int32(backend);
-	struct ath_statement statement = { .text = text,
-					   .length = sizeof text - 1,
-					   .hash = ath_hash(text, sizeof text - 1),
-					   .params = &number,
-					   .param_count = 1 };
 	void *result = NULL;
 	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
 	struct ath_connection *pipeline = engine->pipeline_count == 0 ? NULL : engine->pipelines[0];
 
+	statement.params = &number;
+	statement.param_count = 1;
 	if (pipeline == NULL || ath_arena_open(&batch.arena, 0) != ATH_OK)
 		return;
 	if (ath_connection_submit(pipeline, &batch) == ATH_OK)

@@ -26,6 +26,16 @@ struct ath_batch {
 	const struct ath_driver *driver;
 };
 
+/* A statement of fixed text without parameters. */
+static inline struct ath_statement ath_statement_of(const char *text)
+{
+	size_t length = strlen(text);
+
+	return (struct ath_statement){
+		.text = text, .length = length, .hash = ath_hash(text, length)
+	};
+}
+
 /* Frees the results that are left in it. */
 void ath_batch_clear(struct ath_batch *batch);
 

@@ -100,15 +100,6 @@ static bool collect(struct flush *flush)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static struct ath_statement fixed(const char *text)
-{
-	size_t length = strlen(text);
-
-	return (struct ath_statement){ .text = text,
-				       .length = length,
-				       .hash = ath_hash(text, length) };
-}
-
 static bool make_statement(struct flush *flush, const struct pending *pending,
 			   struct ath_statement *statement)
 {
@@ -163,8 +154,10 @@ static bool make_batch(struct flush *flush)
 	flush->batch = batch;
 	if (!flush->in_transaction) {
 		if (!flush->commit)
-			batch->statements[at++] = fixed("BEGIN");
+			batch->statements[at++] = ath_statement_of("BEGIN");
 		at += ath_session_limit_time(flush->session, &batch->statements[at]);
+		if (!ath_session_ok(flush->session))
+			return false;
 	}
 	flush->first = at;
 	for (size_t i = 0; i < flush->count; i++)
@@ -172,7 +165,7 @@ static bool make_batch(struct flush *flush)
 		    !make_statement(flush, &flush->pending[i], &batch->statements[at++]))
 			return false;
 	if (flush->in_transaction && flush->commit)
-		batch->statements[at++] = fixed("COMMIT");
+		batch->statements[at++] = ath_statement_of("COMMIT");
 	batch->count = at;
 	flush->session->statement_count += at;
 	return true;

@@ -32,6 +32,12 @@ bool ath_column_is_changed(const struct ath_member *member, const void *object, 
 void ath_member_set_null(const struct ath_member *column, void *object);
 void ath_member_set(const struct ath_member *column, void *object, const void *value);
 
+/* The shape of every T_list: what a relation's member is. */
+struct ath_any_list {
+	void **items; /* NULL: not loaded */
+	size_t count;
+};
+
 /* ---- SQL (sql.c): pure ------------------------------------------------------------------- */
 
 /* A statement under construction; text and parameters grow in the arena. */
@@ -141,7 +147,8 @@ struct ath_target *ath_session_targets(struct ath_session *session, const struct
 bool ath_session_connect(struct ath_session *session);
 /* Gives it back, rolling back what is open. */
 void ath_session_disconnect(struct ath_session *session);
-/* A statement that shortens statement_timeout to what is left of the deadline; false: needless. */
+/* A statement that shortens statement_timeout to what is left of the deadline; false: needless,
+ * or the session is in error. */
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement);
 /* Is there a write, sent or not, that is not committed? */
 bool ath_session_is_uncommitted(struct ath_session *session);

@@ -53,14 +53,11 @@ static struct ath_batch *make_batch(struct run *run, size_t count, const char *c
 	if (batch->statements == NULL || batch->results == NULL)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
-		batch->statements[i] = (struct ath_statement){
-			.text = texts[i],
-			.length = strlen(texts[i]),
-			.hash = ath_hash(texts[i], strlen(texts[i])),
-			/* the one parameter is the first statement's */
-			.params = i == 0 ? param : NULL,
-			.param_count = i == 0 && param != NULL,
-		};
+		batch->statements[i] = ath_statement_of(texts[i]);
+	if (param != NULL) { /* the one parameter is the first statement's */
+		batch->statements[0].params = param;
+		batch->statements[0].param_count = 1;
+	}
 	return batch;
 }
 

@@ -219,12 +219,6 @@ int64_t ath_count(struct ath_session *session, const struct ath_query *query)
 
 /* ---- relations ------------------------------------------------------------------------------ */
 
-/* The lists that a relation fills have the shape of every T_list. */
-struct any_list {
-	void **items;
-	size_t count;
-};
-
 /* The primary keys of the objects as one array for "= ANY". */
 static struct ath_value keys_of(struct ath_session *session, const struct ath_member *key,
 				void *const *objects, size_t count)
@@ -240,9 +234,9 @@ static struct ath_value keys_of(struct ath_session *session, const struct ath_me
 	};
 }
 
-static struct any_list *list_of(void *object, const struct ath_member *relation)
+static struct ath_any_list *list_of(void *object, const struct ath_member *relation)
 {
-	return (struct any_list *)(void *)((char *)object + relation->offset);
+	return (struct ath_any_list *)(void *)((char *)object + relation->offset);
 }
 
 /*
@@ -263,7 +257,7 @@ static void hand_out(struct ath_session *session, const struct ath_model *model,
 				break;
 		if (parent != NULL)
 			*list_of(parent->object, relation) =
-				(struct any_list){ .items = children + i, .count = run };
+				(struct ath_any_list){ .items = children + i, .count = run };
 	}
 }
 
@@ -297,6 +291,6 @@ void ath_session_load(struct ath_session *session, const struct ath_model *model
 					 .offset = ath_model_key(relation->target)->offset });
 	children = ath_session_all(session, relation->target, &query, &child_count);
 	for (size_t i = 0; i < count; i++) /* loaded and empty is not the same as not loaded */
-		*list_of(objects[i], relation) = (struct any_list){ .items = children };
+		*list_of(objects[i], relation) = (struct ath_any_list){ .items = children };
 	hand_out(session, model, relation, children, child_count);
 }

@@ -126,11 +126,8 @@ bool ath_session_connect(struct ath_session *session)
 /* No one waits long for a ROLLBACK; a connection that does not answer is thrown away. */
 static void roll_back(struct ath_session *session)
 {
-	static const char text[] = "ROLLBACK";
 	enum { PATIENCE_MS = 5000 };
-	struct ath_statement statement = { .text = text,
-					   .length = sizeof text - 1,
-					   .hash = ath_hash(text, sizeof text - 1) };
+	struct ath_statement statement = ath_statement_of("ROLLBACK");
 	void *result = NULL;
 	struct ath_batch batch = {
 		.statements = &statement, .count = 1, .results = &result, .arena = session->arena
@@ -170,7 +167,6 @@ void ath_rollback(struct ath_session *session)
 
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement)
 {
-	static const char text[] = "select set_config('statement_timeout', $1, true)";
 	enum { CLOSE_ENOUGH_MS = 1000 };
 	int64_t usual = ath_engine_statement_timeout(session->engine), left;
 	struct ath_value *value;
@@ -184,13 +180,11 @@ bool ath_session_limit_time(struct ath_session *session, struct ath_statement *s
 	value = ath_new(session->arena, struct ath_value, 1);
 	number = ath_arena_printf(session->arena, "%lld", (long long)(left < 1 ? 1 : left));
 	if (value == NULL || number == NULL)
-		return false; /* the memory's failure is met again at the next statement */
+		return ath_session_no_memory(session);
 	*value = ath_value_text(number);
-	*statement = (struct ath_statement){ .text = text,
-					     .length = sizeof text - 1,
-					     .hash = ath_hash(text, sizeof text - 1),
-					     .params = value,
-					     .param_count = 1 };
+	*statement = ath_statement_of("select set_config('statement_timeout', $1, true)");
+	statement->params = value;
+	statement->param_count = 1;
 	return true;
 }
 

@@ -6,9 +6,7 @@
 /* Runs a statement of ours in the open transaction, whatever error the session is in. */
 static bool run_fixed(struct ath_session *session, const char *text, struct ath_error *error)
 {
-	struct ath_statement statement = { .text = text,
-					   .length = strlen(text),
-					   .hash = ath_hash(text, strlen(text)) };
+	struct ath_statement statement = ath_statement_of(text);
 	void *result = NULL;
 	struct ath_batch batch = {
 		.statements = &statement, .count = 1, .results = &result, .arena = session->arena

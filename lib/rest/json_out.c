@@ -54,16 +54,10 @@ static void put_name(struct ath_buffer *out, char before, const char *name)
 	out->length += length + 4;
 }
 
-/* A relation that was not loaded is not there; one that was, is a list. */
-struct any_list {
-	void **items;
-	size_t count;
-};
-
 static bool put_relation(struct ath_buffer *out, char before, const struct ath_member *relation,
 			 const void *object)
 {
-	struct any_list list;
+	struct ath_any_list list;
 
 	memcpy(&list, (const char *)object + relation->offset, sizeof list);
 	if (list.items == NULL)

@@ -500,10 +500,15 @@ static enum ath_outcome pg_receive(void *handle, void **result, struct ath_error
 		case PGRES_PIPELINE_ABORTED:
 			PQclear(next);
 			return ATH_OUTCOME_SKIPPED;
+		case PGRES_COPY_IN: /* the sync behind it is taken for its data, or never read */
+		case PGRES_COPY_OUT:
+			ath_error_set(error, ATH_ESQL, "COPY from or to the client: use INSERT");
+			PQclear(next);
+			return ATH_OUTCOME_BROKEN;
 		default:
 			if (PQresultStatus(next) == PGRES_FATAL_ERROR)
 				result_error(next, error);
-			else /* an empty statement, COPY */
+			else /* an empty statement */
 				ath_error_set(error, ATH_ESQL, "the statement is of no use here");
 			PQclear(next);
 			return ATH_OUTCOME_ERROR;

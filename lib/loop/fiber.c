@@ -1,19 +1,18 @@
 /*
- * fiber.c - fibers: ucontext on stacks of their own, and the wait that switches between
- * them and the loop. A fiber belongs to one loop and one thread.
+ * fiber.c - fibers on stacks of their own, and the wait that switches between them and the
+ * loop. A fiber belongs to one loop and one thread.
  *
  * A stack is mapped with a guard page below it. Fibers that have ended keep their stack for
- * the next one, up to a number; swapcontext's two system calls were measured beside an
- * assembler switch, and the difference was lost in the noise.
+ * the next one, up to a number.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
+#include "loop/context.h"
 #include "loop/internal.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -36,7 +35,7 @@
 enum { STACK_SIZE = 256 * 1024, IDLE_FIBERS = 256 };
 
 struct ath_fiber {
-	ucontext_t context;
+	struct ath_context context;
 	struct ath_fiber_pool *pool;
 	struct ath_fiber *next;  /* in the ready or the idle list */
 	void (*task)(void *arg); /* NULL: leave the stack for ever */
@@ -51,7 +50,7 @@ struct ath_fiber {
 };
 
 struct ath_fiber_pool {
-	ucontext_t context; /* the loop's */
+	struct ath_context context; /* the loop's */
 	struct ath_fiber *ready, **ready_tail;
 	struct ath_fiber *idle;
 	size_t idle_count, live_count, page;
@@ -95,7 +94,7 @@ static void enter(struct ath_fiber *fiber)
 	__sanitizer_start_switch_fiber(&pool->loop_fake_stack, fiber->stack + pool->page,
 				       STACK_SIZE);
 #endif
-	swapcontext(&pool->context, &fiber->context);
+	ath_context_switch(&pool->context, &fiber->context);
 #ifdef ADDRESS_SANITIZER
 	__sanitizer_finish_switch_fiber(pool->loop_fake_stack, NULL, NULL);
 #endif
@@ -110,7 +109,7 @@ static void leave(struct ath_fiber *fiber)
 	__sanitizer_start_switch_fiber(fiber->task == NULL ? NULL : &fiber->fake_stack,
 				       pool->loop_stack, pool->loop_stack_size);
 #endif
-	swapcontext(&fiber->context, &pool->context);
+	ath_context_switch(&fiber->context, &pool->context);
 #ifdef ADDRESS_SANITIZER
 	__sanitizer_finish_switch_fiber(fiber->fake_stack, &pool->loop_stack,
 					&pool->loop_stack_size);
@@ -148,12 +147,9 @@ static bool make_context(struct ath_fiber *fiber)
 	char *base = fiber->stack + fiber->pool->page;
 
 	if (mprotect(fiber->stack, fiber->pool->page, PROT_NONE) != 0 ||
-	    getcontext(&fiber->context) != 0)
+	    !ath_context_make(&fiber->context, base, STACK_SIZE, fiber_main))
 		return false;
 	fiber->valgrind_id = VALGRIND_STACK_REGISTER(base, base + STACK_SIZE);
-	fiber->context.uc_stack.ss_sp = base;
-	fiber->context.uc_stack.ss_size = STACK_SIZE;
-	makecontext(&fiber->context, fiber_main, 0);
 	return true;
 }
 

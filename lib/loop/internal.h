@@ -144,7 +144,7 @@ struct ath_offload **ath_loop_offload_pool(struct ath_loop *loop);
 
 /*
  * Blocks the signals of the set and hands them to caught in the loop from now on. Before the
- * first fiber: a fiber keeps the signal mask of the moment at which its stack was made.
+ * first fiber: where stacks are changed by ucontext, a fiber keeps the mask of its beginning.
  */
 enum ath_status ath_loop_signals(struct ath_loop *loop, const sigset_t *signals,
 				 void (*caught)(int signal, void *arg), void *arg) ATH_MUST_CHECK;

@@ -162,8 +162,24 @@ ATH_API void ath_buffer_init(struct ath_buffer *buffer, struct ath_arena *arena,
 ATH_API void ath_buffer_free(struct ath_buffer *buffer);
 /** Room for more bytes at data + length, or NULL. The caller advances length. */
 ATH_API char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more);
-ATH_API void ath_buffer_append(struct ath_buffer *buffer, const void *data, size_t length);
-ATH_API void ath_buffer_string(struct ath_buffer *buffer, const char *string);
+/* Behind ath_buffer_append(), when there is no room yet or no use. */
+ATH_API void ath_buffer_append_slowly(struct ath_buffer *buffer, const void *data, size_t length);
+
+static inline void ath_buffer_append(struct ath_buffer *buffer, const void *data, size_t length)
+{
+	if (buffer->failed || length == 0 || length > buffer->capacity - buffer->length) {
+		ath_buffer_append_slowly(buffer, data, length);
+		return;
+	}
+	memcpy(buffer->data + buffer->length, data, length);
+	buffer->length += length;
+}
+
+static inline void ath_buffer_string(struct ath_buffer *buffer, const char *string)
+{
+	ath_buffer_append(buffer, string, strlen(string));
+}
+
 ATH_API void ath_buffer_int64(struct ath_buffer *buffer, int64_t value);
 ATH_API void ath_buffer_printf(struct ath_buffer *buffer, const char *format, ...) ATH_PRINTF(2, 3);
 /** Ends the contents in a NUL that is not counted; "" after a failure. */

@@ -55,7 +55,7 @@ char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more)
 	return buffer->data + buffer->length;
 }
 
-void ath_buffer_append(struct ath_buffer *buffer, const void *data, size_t length)
+void ath_buffer_append_slowly(struct ath_buffer *buffer, const void *data, size_t length)
 {
 	char *at;
 
@@ -66,11 +66,6 @@ void ath_buffer_append(struct ath_buffer *buffer, const void *data, size_t lengt
 		return;
 	memcpy(at, data, length);
 	buffer->length += length;
-}
-
-void ath_buffer_string(struct ath_buffer *buffer, const char *string)
-{
-	ath_buffer_append(buffer, string, strlen(string));
 }
 
 void ath_buffer_int64(struct ath_buffer *buffer, int64_t value)

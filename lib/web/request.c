@@ -6,6 +6,8 @@
 
 #include "web/internal.h"
 
+enum { FIRST_PAIRS = 32 };
+
 struct ath_request *ath_request_new(const struct ath_web *web)
 {
 	struct ath_request *request = calloc(1, sizeof *request);
@@ -75,32 +77,43 @@ static bool next_pair(const unsigned char **at, const unsigned char *end, struct
 	return memchr(pair->value.data, '\0', value) == NULL;
 }
 
+static struct ath_pair *add_pair(struct ath_request *request, size_t *capacity)
+{
+	size_t wanted = *capacity == 0 ? FIRST_PAIRS : 2 * *capacity;
+
+	if (request->param_count == *capacity) {
+		request->params = ath_arena_grow(request->arena, request->params,
+						 *capacity * sizeof *request->params,
+						 wanted * sizeof *request->params);
+		*capacity = wanted;
+	}
+	return request->params == NULL ? NULL : &request->params[request->param_count];
+}
+
 /*
- * Two passes: count and check, then keep. Every value is then ended by a NUL in the byte
- * behind it, which was the length of the next name and has been read.
+ * When all have been read, every value is ended by a NUL in the byte behind it, which was the
+ * length of the next name.
  */
 static bool read_pairs(struct ath_request *request)
 {
 	struct ath_buffer *raw = &request->raw_params;
 	const unsigned char *at, *end;
-	struct ath_pair pair;
-	size_t count = 0;
+	size_t capacity = 0;
 
 	ath_buffer_append(raw, "", 1);
 	if (raw->failed)
 		return false;
 	raw->length--;
 	end = (const unsigned char *)raw->data + raw->length;
-	for (at = (const unsigned char *)raw->data; at < end; count++)
-		if (!next_pair(&at, end, &pair))
+	for (at = (const unsigned char *)raw->data; at < end; request->param_count++) {
+		struct ath_pair *pair = add_pair(request, &capacity);
+
+		if (pair == NULL || !next_pair(&at, end, pair)) {
+			request->param_count = 0;
 			return false;
-	request->params = ath_arena_alloc(request->arena, count * sizeof *request->params + 1);
-	if (request->params == NULL)
-		return false;
-	at = (const unsigned char *)raw->data;
-	while (at < end && next_pair(&at, end, &request->params[request->param_count]))
-		request->param_count++;
-	for (size_t i = 0; i < count; i++) {
+		}
+	}
+	for (size_t i = 0; i < request->param_count; i++) {
 		struct ath_text value = request->params[i].value;
 
 		raw->data[value.data - raw->data + (ptrdiff_t)value.length] = '\0';

@@ -10,6 +10,18 @@
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
+/** The value of a hexadecimal digit, or -1. */
+static inline int ath_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 /** FNV-1a over words: good enough for tables, not for an adversary's keys. */
 static inline uint64_t ath_hash(const void *data, size_t length)
 {

@@ -32,17 +32,6 @@ void ath_uuid_format(struct ath_uuid uuid, char text[ATH_UUID_TEXT])
 	*at = '\0';
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool ath_uuid_parse(struct ath_text text, struct ath_uuid *uuid)
 {
 	const char *at = text.data;
@@ -50,7 +39,7 @@ bool ath_uuid_parse(struct ath_text text, struct ath_uuid *uuid)
 	if (text.length != ATH_UUID_TEXT - 1)
 		return false;
 	for (size_t i = 0; i < sizeof uuid->bytes; i++) {
-		int high = digit(at[0]), low = digit(at[1]);
+		int high = ath_hex_digit(at[0]), low = ath_hex_digit(at[1]);
 
 		if (high < 0 || low < 0)
 			return false;

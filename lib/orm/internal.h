@@ -14,7 +14,6 @@ const struct ath_member *ath_model_key(const struct ath_model *model);
 /* The column at this offset, or NULL. */
 const struct ath_member *ath_model_column(const struct ath_model *model, size_t offset);
 const struct ath_member *ath_model_relation(const struct ath_model *model, size_t offset);
-size_t ath_model_columns(const struct ath_model *model);
 /* How many models stand above it by references; a cycle is cut at 32. */
 int ath_model_depth(const struct ath_model *model);
 bool ath_column_is_nullable(const struct ath_member *column);

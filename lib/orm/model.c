@@ -37,15 +37,6 @@ const struct ath_member *ath_model_relation(const struct ath_model *model, size_
 	return member_at(model, offset, ATH_MEMBER_HAS_MANY);
 }
 
-size_t ath_model_columns(const struct ath_model *model)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < model->member_count; i++)
-		count += is_column(&model->members[i]);
-	return count;
-}
-
 static int depth_below(const struct ath_model *model, int limit)
 {
 	int deepest = 0;

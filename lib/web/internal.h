@@ -150,7 +150,6 @@ struct ath_violation {
 struct ath_response *ath_problem_full(struct ath_request *request, int status, const char *type,
 				      const char *detail, const struct ath_violation *violations,
 				      int retry_after);
-const char *ath_problem_title(int status);
 
 /* ---- fronts -------------------------------------------------------------------------------- */
 

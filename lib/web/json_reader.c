@@ -101,17 +101,6 @@ static bool add_token(struct reader *r, enum ath_json_type type, const char *sta
 
 /* ---- escapes ----------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The number in \uXXXX at the front of at, or -1. */
 static int32_t hex_escape(const char *at, const char *end)
 {
@@ -120,7 +109,7 @@ static int32_t hex_escape(const char *at, const char *end)
 	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
 		return -1;
 	for (int i = 2; i < 6; i++) {
-		int digit = hex_digit(at[i]);
+		int digit = ath_hex_digit(at[i]);
 
 		if (digit < 0)
 			return -1;

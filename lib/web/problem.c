@@ -41,11 +41,6 @@ static const struct kind *kind_of(int status)
 	return &other;
 }
 
-const char *ath_problem_title(int status)
-{
-	return kind_of(status)->title;
-}
-
 static void put_member(struct ath_buffer *out, const char *name, const char *value)
 {
 	ath_buffer_printf(out, ",\"%s\":", name);

@@ -1,17 +1,6 @@
 /* url.c - percent-decoding. */
 #include "web/internal.h"
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 size_t ath_percent_decode(struct ath_text text, bool plus, char *out)
 {
 	size_t length = 0;
@@ -20,8 +9,8 @@ size_t ath_percent_decode(struct ath_text text, bool plus, char *out)
 		char byte = text.data[i];
 
 		if (byte == '%') {
-			int high = text.length - i > 2 ? hex(text.data[i + 1]) : -1;
-			int low = text.length - i > 2 ? hex(text.data[i + 2]) : -1;
+			int high = text.length - i > 2 ? ath_hex_digit(text.data[i + 1]) : -1;
+			int low = text.length - i > 2 ? ath_hex_digit(text.data[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return SIZE_MAX;

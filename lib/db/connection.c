@@ -45,6 +45,8 @@ struct ath_connection {
 	struct expected *ring; /* a power of two */
 	size_t ring_size, head, tail;
 	size_t outstanding;
+	int64_t head_since; /* when the first batch became the first */
+	int64_t used_at;    /* when a batch was submitted last, or it was opened */
 	struct prepared *buckets[BUCKETS];
 	struct prepared *newest, *oldest;
 	size_t prepared_count;
@@ -158,14 +160,16 @@ static struct expected *first_expected(struct ath_connection *connection)
 	return &connection->ring[connection->head & (connection->ring_size - 1)];
 }
 
+static struct expected *expected_at(struct ath_connection *connection, size_t i)
+{
+	return &connection->ring[i & (connection->ring_size - 1)];
+}
+
 void ath_connection_abandon(struct ath_connection *connection, struct ath_batch *batch)
 {
-	for (size_t i = connection->head; i != connection->tail; i++) {
-		struct expected *expected = &connection->ring[i & (connection->ring_size - 1)];
-
-		if (expected->batch == batch)
-			expected->batch = NULL;
-	}
+	for (size_t i = connection->head; i != connection->tail; i++)
+		if (expected_at(connection, i)->batch == batch)
+			expected_at(connection, i)->batch = NULL;
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */
@@ -252,15 +256,19 @@ static enum ath_status bind_all(struct ath_connection *connection, struct ath_ba
 {
 	enum ath_status status = ATH_OK;
 
+	if (batch->bound != NULL) /* it has been sent before */
+		return ATH_OK;
 	batch->bound = ath_new(batch->arena, void *, batch->count);
 	if (batch->bound == NULL)
 		return ath_error_set(&batch->error, ATH_ENOMEM, "no memory for the parameters");
 	for (size_t i = 0; status == ATH_OK && i < batch->count; i++)
 		status = connection->driver->bind(&batch->statements[i], batch->arena,
 						  &batch->bound[i]);
-	if (status != ATH_OK)
+	if (status != ATH_OK) {
+		batch->bound = NULL;
 		ath_error_set(&batch->error, status, "a parameter cannot be sent: %s",
 			      ath_status_text(status));
+	}
 	return status;
 }
 
@@ -286,6 +294,8 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 	enum ath_status status;
 
 	batch->driver = connection->driver;
+	batch->connection = connection;
+	batch->at_fault = false;
 	if (connection->dead)
 		return ath_error_set(&batch->error, ATH_EUNAVAILABLE, "the connection was lost");
 	if (bind_all(connection, batch) != ATH_OK)
@@ -299,10 +309,51 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 		die_of(connection, "a batch could not be sent");
 		return batch->error.status;
 	}
-	connection->ring[(connection->tail - 1) & (connection->ring_size - 1)].since = ath_now();
-	connection->outstanding++;
+	connection->used_at = ath_now();
+	expected_at(connection, connection->tail - 1)->since = connection->used_at;
+	if (connection->outstanding++ == 0)
+		connection->head_since = connection->used_at;
 	ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
 	return ATH_OK;
+}
+
+/* What is expected for the batch whose sync stands at i: nobody waits for it here any more. */
+static struct ath_batch *take_batch(struct ath_connection *connection, size_t i)
+{
+	struct ath_batch *batch = expected_at(connection, i)->batch;
+
+	do
+		expected_at(connection, i)->batch = NULL;
+	while (i-- != connection->head && expected_at(connection, i)->kind != SYNC);
+	return batch;
+}
+
+size_t ath_connection_move(struct ath_connection *from, struct ath_connection *to, size_t most)
+{
+	bool first = true;
+	size_t moved = 0;
+
+	for (size_t i = from->head; i != from->tail && moved < most; i++) {
+		const struct expected *expected = expected_at(from, i);
+		struct ath_batch *batch;
+		enum ath_status status;
+
+		if (expected->kind != SYNC)
+			continue;
+		if (first || expected->batch == NULL || expected->batch->waiter.ended) {
+			first = false;
+			continue;
+		}
+		batch = take_batch(from, i);
+		status = ath_connection_submit(to, batch);
+		if (status != ATH_OK) { /* to is gone with all that it had */
+			batch->lost = status == ATH_EUNAVAILABLE;
+			ath_wake(&batch->waiter, status);
+			break;
+		}
+		moved++;
+	}
+	return moved;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------ */
@@ -365,6 +416,8 @@ static bool receive(struct ath_connection *connection, bool *broken)
 		break;
 	case ATH_OUTCOME_BROKEN:
 		*broken = true;
+		if (expected.batch != NULL)
+			expected.batch->at_fault = true;
 		return false;
 	}
 	connection->head++;
@@ -375,9 +428,12 @@ static bool receive(struct ath_connection *connection, bool *broken)
 static void receive_all(struct ath_connection *connection, struct ath_error *cause)
 {
 	bool broken = false;
+	size_t outstanding = connection->outstanding;
 
 	while (connection->head != connection->tail && receive(connection, &broken))
 		;
+	if (connection->outstanding != outstanding)
+		connection->head_since = ath_now();
 	if (broken)
 		ath_error_set(cause, ATH_EUNAVAILABLE, "the connection was left in a COPY");
 	if (cause->status != ATH_OK)
@@ -446,6 +502,7 @@ struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handl
 	connection->driver = engine->driver;
 	connection->handle = handle;
 	connection->flush.run = flush;
+	connection->used_at = ath_now();
 	connection->ring_size = FIRST_RING;
 	connection->ring = calloc(FIRST_RING, sizeof *connection->ring);
 	connection->watch = (struct ath_watch){ .fd = engine->driver->fd(handle),
@@ -491,16 +548,34 @@ size_t ath_connection_outstanding(const struct ath_connection *connection)
 	return connection->outstanding;
 }
 
-int64_t ath_connection_delay(const struct ath_connection *connection)
+/* The sync of the first batch; NULL: there is none. */
+static const struct expected *first_sync(const struct ath_connection *connection)
 {
 	for (size_t i = connection->head; i != connection->tail; i++) {
 		const struct expected *expected =
 			&connection->ring[i & (connection->ring_size - 1)];
 
 		if (expected->kind == SYNC)
-			return ath_now() - expected->since;
+			return expected;
 	}
-	return 0;
+	return NULL;
+}
+
+int64_t ath_connection_waits_since(const struct ath_connection *connection)
+{
+	const struct expected *sync = first_sync(connection);
+
+	return sync == NULL ? ATH_NEVER : sync->since;
+}
+
+int64_t ath_connection_head_since(const struct ath_connection *connection)
+{
+	return connection->outstanding == 0 ? ATH_NEVER : connection->head_since;
+}
+
+int64_t ath_connection_used_at(const struct ath_connection *connection)
+{
+	return connection->used_at;
 }
 
 void ath_connection_spoil(struct ath_connection *connection)

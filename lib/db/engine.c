@@ -79,6 +79,7 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
 	made->pid = getpid();
 	made->pool_waits_tail = &made->pool_waits;
+	ath_pipeline_open(made);
 	if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) == ATH_OK &&
 	    check_bounds(&made->options, error) == ATH_OK) {
 		set_defaults(made);
@@ -104,8 +105,7 @@ void ath_engine_close(struct ath_engine **engine)
 		return; /* a child: connections and loop are its parent's, ending them ends those */
 	while (old->jobs > 0)
 		ath_loop_turn(old->loop, ATH_NEVER);
-	for (size_t i = 0; i < old->pipeline_count; i++)
-		ath_connection_free(old->pipelines[i]);
+	ath_pipeline_close(old);
 	for (size_t i = 0; i < old->idle_count; i++)
 		ath_connection_free(old->idle[i]);
 	if (old->own_loop)

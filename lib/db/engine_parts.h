@@ -27,9 +27,13 @@ struct ath_engine {
 	size_t jobs; /* connects under way on other threads */
 
 	struct ath_connection *pipelines[ATH_MAX_PIPELINES];
-	size_t pipeline_count;
-	bool pipeline_opening;
+	size_t pipeline_count, pipelines_opening;
 	struct ath_pool_wait *pipeline_waits;
+	struct ath_timer watch; /* for pipelines that are stuck */
+	struct ath_timer tidy;  /* for pipelines that are not needed any more */
+	int64_t pipeline_idle_ms;
+	size_t moves; /* reads that were sent again on another pipeline */
+	int move_credit;
 
 	struct ath_connection *idle[ATH_MAX_POOL]; /* the pool's; the last is the newest */
 	size_t idle_count, pool_count; /* pool_count: with the lent and the opening ones */
@@ -58,6 +62,10 @@ void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connectio
 /* Takes the driver's handle out of a connection and frees the rest. */
 void *ath_connection_release_handle(struct ath_connection *connection);
 
+void ath_pipeline_open(struct ath_engine *engine);
+void ath_pipeline_close(struct ath_engine *engine);
+/* Looks for stuck pipelines at that time, or earlier. */
+void ath_pipeline_watch(struct ath_engine *engine, int64_t at);
 void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
 

@@ -22,8 +22,10 @@ struct ath_batch {
 	struct ath_error error; /* the first */
 	bool sent;              /* some of it may have reached the server */
 	bool lost;              /* the connection died before the sync came back */
+	bool at_fault;          /* and it was this batch that broke it */
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;
+	struct ath_connection *connection; /* where it was sent last */
 };
 
 /* A statement of fixed text without parameters. */
@@ -31,9 +33,9 @@ static inline struct ath_statement ath_statement_of(const char *text)
 {
 	size_t length = strlen(text);
 
-	return (struct ath_statement){
-		.text = text, .length = length, .hash = ath_hash(text, length)
-	};
+	return (struct ath_statement){ .text = text,
+				       .length = length,
+				       .hash = ath_hash(text, length) };
 }
 
 /* Frees the results that are left in it. */
@@ -65,8 +67,16 @@ void ath_connection_free(struct ath_connection *connection);
 bool ath_connection_in_transaction(struct ath_connection *connection);
 /* Batches whose sync has not come back. */
 size_t ath_connection_outstanding(const struct ath_connection *connection);
-/* For how long the oldest of them has been waited for, in milliseconds. */
-int64_t ath_connection_delay(const struct ath_connection *connection);
+/* When the first of them was submitted, and when it became the first; ATH_NEVER: there is none. */
+int64_t ath_connection_waits_since(const struct ath_connection *connection);
+int64_t ath_connection_head_since(const struct ath_connection *connection);
+/* When a batch was submitted last, or the connection was opened. */
+int64_t ath_connection_used_at(const struct ath_connection *connection);
+/*
+ * Sends those behind the first batch, at most so many, on another connection as well and waits
+ * for them there. They must be reads: the first connection runs them all the same.
+ */
+size_t ath_connection_move(struct ath_connection *from, struct ath_connection *to, size_t most);
 /* An idle connection of the pool that is still good for a transaction. */
 bool ath_connection_is_usable(struct ath_connection *connection);
 
@@ -78,7 +88,8 @@ int ath_engine_statement_timeout(const struct ath_engine *engine);
 
 /*
  * Runs a batch of reads on a pipeline and waits for it. A connection that died is replaced
- * and the batch tried once more; so is a batch that is stale.
+ * and the batch tried once more, unless it was the batch that broke it; so is a batch that is
+ * stale.
  */
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline) ATH_MUST_CHECK;

@@ -48,10 +48,24 @@ static bool is_pipeline(const struct ath_engine *engine, const struct ath_connec
 	return false;
 }
 
-/* One is kept in any case; two where a read has had to move more than once. */
-static size_t kept(const struct ath_engine *engine)
+static bool is_stuck(const struct ath_connection *connection, int64_t now)
 {
-	return engine->moves > 1 && engine->options.pipelines > 1 ? 2 : 1;
+	return ath_connection_head_since(connection) <= now - SLOW_MS;
+}
+
+static size_t count_stuck(const struct ath_engine *engine, int64_t now)
+{
+	size_t stuck = 0;
+
+	for (size_t i = 0; i < engine->pipeline_count; i++)
+		stuck += is_stuck(engine->pipelines[i], now);
+	return stuck;
+}
+
+/* One that is not stuck is kept in any case; two where reads have had to move. */
+static size_t kept(const struct ath_engine *engine, int64_t now)
+{
+	return (engine->moves > 1 ? 2 : 1) + count_stuck(engine, now);
 }
 
 /* Closes those that nothing was submitted to for a while, and returns when to look again. */
@@ -63,7 +77,7 @@ static int64_t close_idle(struct ath_engine *engine)
 		const struct ath_connection *each = engine->pipelines[i];
 		int64_t end = ath_connection_used_at(each) + engine->pipeline_idle_ms;
 
-		if (engine->pipeline_count <= kept(engine))
+		if (engine->pipeline_count <= kept(engine, now))
 			return ATH_NEVER;
 		if (end <= now && ath_connection_outstanding(each) == 0)
 			remove_at(engine, i);
@@ -72,7 +86,7 @@ static int64_t close_idle(struct ath_engine *engine)
 		else if (end < next)
 			next = end;
 	}
-	return engine->pipeline_count > kept(engine) ? next : ATH_NEVER;
+	return engine->pipeline_count > kept(engine, now) ? next : ATH_NEVER;
 }
 
 static void tidy(struct ath_timer *timer)
@@ -152,11 +166,6 @@ static enum ath_status wait_for_pipeline(struct ath_engine *engine, int64_t dead
 
 /* ---- choosing ------------------------------------------------------------------------------ */
 
-static bool is_stuck(const struct ath_connection *connection, int64_t now)
-{
-	return ath_connection_head_since(connection) <= now - SLOW_MS;
-}
-
 static bool keeps_up(const struct ath_connection *connection, int64_t now)
 {
 	return ath_connection_waits_since(connection) > now - SLOW_MS;
@@ -227,10 +236,8 @@ static void watch(struct ath_timer *timer)
 {
 	struct ath_engine *engine = container_of(timer, struct ath_engine, watch);
 	int64_t now = ath_now(), next = ATH_NEVER;
-	size_t stuck = 0;
+	size_t stuck = count_stuck(engine, now);
 
-	for (size_t i = 0; i < engine->pipeline_count; i++)
-		stuck += is_stuck(engine->pipelines[i], now);
 	if (stuck > 0)
 		want(engine, stuck + RESERVE);
 	/* a pipeline that dies in this is replaced by the last: then one is looked at next time */

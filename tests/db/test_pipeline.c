@@ -12,36 +12,6 @@
 
 enum { MANY = 100 };
 
-/* A fiber that reads one integer. */
-struct reader {
-	const char *text;
-	int64_t timeout; /* 0: none */
-	int64_t value;
-	struct ath_batch *batch;
-	struct ath_fiber *fiber;
-	int place; /* in the order of ending, from one */
-	bool ended;
-};
-
-static int ended;
-
-static void read_task(void *arg)
-{
-	struct reader *reader = arg;
-	int64_t deadline = reader->timeout == 0 ? ATH_NEVER : ath_now() + reader->timeout;
-
-	reader->batch = one_statement(reader->text, NULL, 0);
-	(void)!ath_engine_read(engine, reader->batch, deadline);
-	reader->value = integer_of(reader->batch);
-	reader->place = ++ended;
-	reader->ended = true;
-}
-
-static void start_reader(struct reader *reader)
-{
-	reader->fiber = start(read_task, reader, ATH_NEVER);
-}
-
 static int setup_with(const char *url, int pipelines)
 {
 	ended = 0;

@@ -46,7 +46,9 @@ struct ath_connection {
 	size_t ring_size, head, tail;
 	size_t outstanding;
 	int64_t head_since; /* when the first batch became the first */
-	int64_t used_at;    /* when a batch was submitted last, or it was opened */
+	int64_t opened_at;
+	bool touched;    /* its session may have state */
+	int64_t used_at; /* when a batch was submitted last, or it was opened */
 	struct prepared *buckets[BUCKETS];
 	struct prepared *newest, *oldest;
 	size_t prepared_count;
@@ -502,7 +504,7 @@ struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handl
 	connection->driver = engine->driver;
 	connection->handle = handle;
 	connection->flush.run = flush;
-	connection->used_at = ath_now();
+	connection->opened_at = connection->used_at = ath_now();
 	connection->ring_size = FIRST_RING;
 	connection->ring = calloc(FIRST_RING, sizeof *connection->ring);
 	connection->watch = (struct ath_watch){ .fd = engine->driver->fd(handle),
@@ -583,15 +585,36 @@ void ath_connection_spoil(struct ath_connection *connection)
 	connection->spoilt = true;
 }
 
+void ath_connection_touch(struct ath_connection *connection)
+{
+	connection->touched = true;
+}
+
+bool ath_connection_take_touched(struct ath_connection *connection)
+{
+	bool touched = connection->touched;
+
+	connection->touched = false;
+	return touched;
+}
+
+static bool is_outdated(const struct ath_connection *connection)
+{
+	int64_t most = (int64_t)connection->engine->options.pool_recycle_s * 1000;
+
+	return most > 0 && ath_now() - connection->opened_at > most;
+}
+
 bool ath_connection_is_usable(struct ath_connection *connection)
 {
 	return !connection->dead && !connection->spoilt && connection->outstanding == 0 &&
-	       connection->driver->is_idle(connection->handle);
+	       !is_outdated(connection) && connection->driver->is_idle(connection->handle);
 }
 
 enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,
 				      struct ath_error *error)
 {
+	ath_connection_touch(connection);
 	return connection->driver->script(connection->handle, sql, error);
 }
 

@@ -81,13 +81,37 @@ ATH_API struct ath_value ath_array_text(const char *const *items, size_t count);
  */
 struct ath_engine;
 
+/** Are statements logged? A line holds the time since the batch was sent, and the rows. */
+enum ath_echo {
+	ATH_ECHO_OFF,
+	ATH_ECHO_ON,     /**< without the values of the parameters */
+	ATH_ECHO_VALUES, /**< with them, each cut at 100 characters */
+};
+
+enum ath_prepared_statements {
+	ATH_PREPARED_ON,
+	/**
+	 * For a pooler of transactions, such as PgBouncer: nothing is used that outlives a
+	 * transaction. The time limits go with each transaction, not with the connection; what
+	 * nobody waits for any more is not cancelled; a connection has one batch under way, so
+	 * that pipelines is the number of reads at a time.
+	 */
+	ATH_PREPARED_OFF,
+};
+
 /** Zero means the default; so does NULL for all of it. What the URL says goes first. */
 struct ath_engine_options {
-	int pipelines;             /**< shared connections for reads, at most; 4 (1 to 64) */
-	int pool_size;             /**< connections for transactions, at most; 4 (1 to 1000) */
-	int pool_timeout_ms;       /**< how long to wait for one; 10000 */
-	int connect_timeout_s;     /**< 5; libpq allows no less than 2 */
-	int statement_timeout_ms;  /**< a statement ends after this; 30000; -1: never */
+	int pipelines;            /**< shared connections for reads, at most; 4 (1 to 64) */
+	int pool_size;            /**< connections for transactions that are kept; 4 (1 to 1000) */
+	int max_overflow;         /**< further ones while all are busy; 0 (0 to 1000) */
+	int pool_timeout_ms;      /**< how long to wait for one; 10000 */
+	int pool_recycle_s;       /**< one older than this is not lent again; 0: any age will do */
+	int connect_timeout_s;    /**< 5; libpq allows no less than 2 */
+	int statement_timeout_ms; /**< a statement ends after this; 30000; -1: never */
+	int lock_timeout_ms;      /**< waiting for a lock ends after this; 10000; -1: never */
+	int idle_timeout_ms;      /**< an idle transaction; statement_timeout_ms; -1: never */
+	enum ath_echo echo;       /**< to log, whatever its level */
+	enum ath_prepared_statements prepared_statements;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
 	struct ath_loop *loop;     /**< the worker's; NULL: the fiber's, or one of its own */
 };
@@ -97,8 +121,20 @@ struct ath_engine_options {
  * after a loss, so that a database may be away for a while.
  *
  * @param url    "postgresql://user:password@host:port/database?option=value", where host may
- *               be left to ?host=/directory/of/a/socket. The options pipelines, pool_size and
- *               pool_timeout (seconds) are the engine's, all others libpq's.
+ *               be left to ?host=/directory/of/a/socket. These options are the engine's, all
+ *               others libpq's, several hosts with target_session_attrs=read-write included:
+ *
+ *               pipelines            1 to 64; 4
+ *               pool_size            1 to 1000; 4
+ *               max_overflow         0 to 1000; 0
+ *               pool_timeout         seconds, 1 to 3600; 10
+ *               pool_recycle         seconds, 1 to 31536000, or 0: never; 0
+ *               statement_timeout    milliseconds, or 0: never; 30000
+ *               lock_timeout         milliseconds, or 0: never; 10000
+ *               idle_timeout         milliseconds, or 0: never; statement_timeout's
+ *               echo                 off, on or values; off
+ *               prepared_statements  on or off; on
+ *
  * @param error  says what is wrong with the URL
  * @return ATH_OK, ATH_EINVAL or ATH_ENOMEM
  */

@@ -13,7 +13,8 @@
 
 struct ath_url {
 	const char *text; /* for the driver: the engine's own options taken out */
-	int connect_timeout_s, statement_timeout_ms;
+	int connect_timeout_s;
+	int statement_timeout_ms, lock_timeout_ms, idle_timeout_ms; /* 0: never */
 };
 
 /* SQL with $1, $2... and what goes there. text lives as long as its batch. */

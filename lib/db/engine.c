@@ -23,24 +23,35 @@ static enum ath_status check_bounds(const struct ath_engine_options *options,
 {
 	const struct {
 		const char *name;
-		int value, most;
+		int value, least, most; /* zero is the default in any case */
 	} rows[] = {
-		{ "pipelines", options->pipelines, ATH_MAX_PIPELINES },
-		{ "pool_size", options->pool_size, ATH_MAX_POOL },
-		{ "pool_timeout_ms", options->pool_timeout_ms, INT_MAX },
-		{ "connect_timeout_s", options->connect_timeout_s, INT_MAX },
+		{ "pipelines", options->pipelines, 1, ATH_MAX_PIPELINES },
+		{ "pool_size", options->pool_size, 1, ATH_MAX_POOL },
+		{ "max_overflow", options->max_overflow, 0, ATH_MAX_POOL },
+		{ "pool_timeout_ms", options->pool_timeout_ms, 1, INT_MAX },
+		{ "pool_recycle_s", options->pool_recycle_s, 0, INT_MAX },
+		{ "connect_timeout_s", options->connect_timeout_s, 1, INT_MAX },
+		{ "echo", (int)options->echo, 0, ATH_ECHO_VALUES },
+		{ "prepared_statements", (int)options->prepared_statements, 0, ATH_PREPARED_OFF },
 	};
 
 	for (size_t i = 0; i < ATH_COUNT(rows); i++)
 		if (rows[i].value < 0 || rows[i].value > rows[i].most)
-			ath_error_set(error, ATH_EINVAL, "%s must be from 1 to %d, not %d",
-				      rows[i].name, rows[i].most, rows[i].value);
+			ath_error_set(error, ATH_EINVAL, "%s must be from %d to %d, not %d",
+				      rows[i].name, rows[i].least, rows[i].most, rows[i].value);
 	return error->status;
+}
+
+/* Milliseconds as PostgreSQL wants them: 0 is never. */
+static int limit_ms(int value, int usual)
+{
+	return value < 0 ? 0 : or_default(value, usual);
 }
 
 static void set_defaults(struct ath_engine *engine)
 {
 	struct ath_engine_options *options = &engine->options;
+	int statement_timeout = limit_ms(options->statement_timeout_ms, 30000);
 
 	options->pipelines = or_default(options->pipelines, 4);
 	options->pool_size = or_default(options->pool_size, 4);
@@ -48,9 +59,9 @@ static void set_defaults(struct ath_engine *engine)
 	engine->url = (struct ath_url){
 		.text = engine->url_text,
 		.connect_timeout_s = or_default(options->connect_timeout_s, 5),
-		.statement_timeout_ms = options->statement_timeout_ms < 0
-						? 0
-						: or_default(options->statement_timeout_ms, 30000),
+		.statement_timeout_ms = statement_timeout,
+		.lock_timeout_ms = limit_ms(options->lock_timeout_ms, 10000),
+		.idle_timeout_ms = limit_ms(options->idle_timeout_ms, statement_timeout),
 	};
 }
 

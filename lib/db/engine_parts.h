@@ -59,6 +59,8 @@ void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connec
 /* A connection has died by itself: whoever has it must let go. */
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);
 
+/* Was it touched since it was asked last? */
+bool ath_connection_take_touched(struct ath_connection *connection);
 /* Takes the driver's handle out of a connection and frees the rest. */
 void *ath_connection_release_handle(struct ath_connection *connection);
 

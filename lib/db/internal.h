@@ -56,7 +56,10 @@ void ath_connection_forget(struct ath_connection *connection, const struct ath_b
 bool ath_batch_is_stale(const struct ath_batch *batch);
 /* It will be closed when it is given back, whatever state it seems to be in. */
 void ath_connection_spoil(struct ath_connection *connection);
+/* SQL that is not the library's own was run: its session is reset when it is given back. */
+void ath_connection_touch(struct ath_connection *connection);
 bool ath_connection_is_dead(const struct ath_connection *connection);
+/* Runs SQL of several statements, which touches the connection. */
 enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,
 				      struct ath_error *error) ATH_MUST_CHECK;
 
@@ -97,7 +100,10 @@ enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *bat
 /* A connection for a transaction, lent until it is given back. */
 enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connection **connection,
 				    int64_t deadline, struct ath_error *error) ATH_MUST_CHECK;
-/* Gives it back; one that is not idle is cancelled and closed. NULL is fine. */
+/*
+ * Gives it back; one that is not idle is cancelled and closed, and for the reset of one that was
+ * touched this waits. NULL is fine.
+ */
 void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection);
 /* Submits and waits; when the wait ends early the connection is no good for anything else. */
 enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,

@@ -1,10 +1,18 @@
 /*
  * pool.c - connections lent to one transaction at a time. Who finds none waits in a queue,
  * first come first served, no longer than the pool's time-out.
+ *
+ * What is given back is like new but for its prepared statements. The library's own statements
+ * leave no trace; after others the state of the session is reset, which is one round trip.
  */
 #include "db/engine_parts.h"
 
 static void pool_opened(struct ath_engine *engine, struct ath_connection *connection);
+
+static size_t pool_limit(const struct ath_engine *engine)
+{
+	return (size_t)engine->options.pool_size + (size_t)engine->options.max_overflow;
+}
 
 static struct ath_pool_wait *first_wait(struct ath_engine *engine)
 {
@@ -29,7 +37,7 @@ static void fail_waits(struct ath_engine *engine)
 }
 
 /*
- * As many connections are being opened as are waited for, within the pool's size. While opening
+ * As many connections are being opened as are waited for, within the pool's limit. While opening
  * makes no sense, those who wait have the ones that are lent to hope for, or nothing.
  */
 static enum ath_status open_wanted(struct ath_engine *engine)
@@ -45,7 +53,7 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 	for (struct ath_pool_wait *wait = engine->pool_waits; wait != NULL; wait = wait->next)
 		wanted++;
 	while (status == ATH_OK && engine->pool_opening < wanted &&
-	       engine->pool_count < (size_t)engine->options.pool_size) {
+	       engine->pool_count < pool_limit(engine)) {
 		status = ath_engine_connect(engine, pool_opened);
 		if (status == ATH_OK) {
 			engine->pool_opening++;
@@ -68,17 +76,25 @@ static void leave_queue(struct ath_engine *engine, struct ath_pool_wait *wait)
 		engine->pool_waits_tail = at;
 }
 
-/* To the first who waits, or to the idle ones. */
+static void close_one(struct ath_engine *engine, struct ath_connection *connection)
+{
+	engine->pool_count--;
+	ath_engine_discard(engine, connection);
+}
+
+/* To the first who waits, or to the idle ones if the pool is not larger than its size. */
 static void offer(struct ath_engine *engine, struct ath_connection *connection)
 {
 	struct ath_pool_wait *wait = first_wait(engine);
 
-	if (wait == NULL) {
+	if (wait != NULL) {
+		wait->connection = connection;
+		ath_wake(&wait->waiter, ATH_OK);
+	} else if (engine->pool_count > (size_t)engine->options.pool_size) {
+		close_one(engine, connection);
+	} else {
 		engine->idle[engine->idle_count++] = connection;
-		return;
 	}
-	wait->connection = connection;
-	ath_wake(&wait->waiter, ATH_OK);
 }
 
 static void pool_opened(struct ath_engine *engine, struct ath_connection *connection)
@@ -110,8 +126,8 @@ static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_
 		leave_queue(engine, wait);
 	if (status == ATH_ETIMEDOUT && ath_now() >= patience)
 		return ath_error_set(wait->error, ATH_EUNAVAILABLE,
-				     "all %d connections were busy for %d ms",
-				     engine->options.pool_size, engine->options.pool_timeout_ms);
+				     "all %zu connections were busy for %d ms", pool_limit(engine),
+				     engine->options.pool_timeout_ms);
 	if (status != ATH_OK)
 		ath_error_set(wait->error, status, "waiting for a connection: %s",
 			      ath_status_text(status));
@@ -134,8 +150,7 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 			*connection = newest;
 			return ATH_OK;
 		}
-		engine->pool_count--;
-		ath_engine_discard(engine, newest);
+		close_one(engine, newest);
 	}
 	status = ath_engine_may_connect(engine, error);
 	/* while others are lent, waiting for one of them still makes sense */
@@ -147,6 +162,34 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 	return status;
 }
 
+/*
+ * As DISCARD ALL, which may not run in a batch and forgets the prepared statements. What was
+ * given at the start of the connection, such as the time limits, is what RESET returns to.
+ */
+static bool reset(struct ath_engine *engine, struct ath_connection *connection)
+{
+	enum { PATIENCE_MS = 5000, COUNT = 7 };
+	struct ath_statement statements[COUNT] = {
+		ath_statement_of("set session authorization default"),
+		ath_statement_of("reset all"),
+		ath_statement_of("close all"),
+		ath_statement_of("unlisten *"),
+		ath_statement_of("select pg_advisory_unlock_all()"),
+		ath_statement_of("discard temp"),
+		ath_statement_of("discard sequences"),
+	};
+	void *results[COUNT] = { NULL };
+	struct ath_batch batch = { .statements = statements, .count = COUNT, .results = results };
+	enum ath_status status;
+
+	if (ath_arena_open(&batch.arena, 0) != ATH_OK)
+		return false;
+	status = ath_engine_run(engine, connection, &batch, ath_now() + PATIENCE_MS, true);
+	ath_batch_clear(&batch);
+	ath_arena_close(&batch.arena);
+	return status == ATH_OK;
+}
+
 void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection)
 {
 	struct ath_connection *back = *connection;
@@ -154,12 +197,13 @@ void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **con
 	if (back == NULL)
 		return;
 	*connection = NULL;
-	if (ath_connection_is_usable(back)) {
+	if (ath_connection_is_usable(back) &&
+	    (!ath_connection_take_touched(back) ||
+	     (reset(engine, back) && ath_connection_is_usable(back)))) {
 		offer(engine, back);
 		return;
 	}
-	engine->pool_count--;
-	ath_engine_discard(engine, back);
+	close_one(engine, back);
 	(void)open_wanted(engine); /* those who wait for one have a time-out of their own */
 }
 
@@ -168,8 +212,7 @@ void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection)
 	for (size_t i = 0; i < engine->idle_count; i++) {
 		if (engine->idle[i] == connection) {
 			engine->idle[i] = engine->idle[--engine->idle_count];
-			engine->pool_count--;
-			ath_engine_discard(engine, connection);
+			close_one(engine, connection);
 			return;
 		}
 	}

@@ -211,9 +211,11 @@ static char *start_options(const struct ath_url *url)
 	     option++)
 		if (strcmp(option->keyword, "options") == 0 && option->val != NULL)
 			given = option->val;
-	if (options == NULL ||
-	    asprintf(&text, "-c statement_timeout=%d -c idle_in_transaction_session_timeout=%d %s",
-		     url->statement_timeout_ms, url->statement_timeout_ms, given) < 0)
+	if (options == NULL || asprintf(&text,
+					"-c statement_timeout=%d -c lock_timeout=%d "
+					"-c idle_in_transaction_session_timeout=%d %s",
+					url->statement_timeout_ms, url->lock_timeout_ms,
+					url->idle_timeout_ms, given) < 0)
 		text = NULL;
 	PQconninfoFree(options);
 	return text;

@@ -1,4 +1,6 @@
 /* url.c - database URLs. */
+#include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/internal.h"
@@ -6,16 +8,37 @@
 
 static const struct ath_driver *const drivers[] = { &ath_postgresql };
 
-/* The engine's options: name, place, scale to the unit of the place, bounds as written. */
-static const struct {
+static const char *const echo_words[] = { "off", "on", "values", NULL };
+static const char *const prepared_words[] = { "on", "off", NULL };
+
+/*
+ * The engine's options: name, place, scale to the unit of the place, bounds as written; or
+ * words, the first of which is zero.
+ */
+static const struct known {
 	const char *name;
 	size_t offset;
 	int scale, least, most;
+	bool zero_is_never; /* where a negative number says so */
+	const char *const *words;
 } known[] = {
-	{ "pipelines", offsetof(struct ath_engine_options, pipelines), 1, 1, 64 },
-	{ "pool_size", offsetof(struct ath_engine_options, pool_size), 1, 1, 1000 },
-	{ "pool_timeout", offsetof(struct ath_engine_options, pool_timeout_ms), 1000, 1, 3600 },
+#define AT(member) offsetof(struct ath_engine_options, member)
+	{ "pipelines", AT(pipelines), 1, 1, 64, false, NULL },
+	{ "pool_size", AT(pool_size), 1, 1, 1000, false, NULL },
+	{ "max_overflow", AT(max_overflow), 1, 0, 1000, false, NULL },
+	{ "pool_timeout", AT(pool_timeout_ms), 1000, 1, 3600, false, NULL },
+	{ "pool_recycle", AT(pool_recycle_s), 1, 0, 31536000, false, NULL },
+	{ "statement_timeout", AT(statement_timeout_ms), 1, 0, INT_MAX, true, NULL },
+	{ "lock_timeout", AT(lock_timeout_ms), 1, 0, INT_MAX, true, NULL },
+	{ "idle_timeout", AT(idle_timeout_ms), 1, 0, INT_MAX, true, NULL },
+	{ "echo", AT(echo), 1, 0, 0, false, echo_words },
+	{ "prepared_statements", AT(prepared_statements), 1, 0, 0, false, prepared_words },
+#undef AT
 };
+
+/* All of them are read and written as int. */
+static_assert(sizeof(enum ath_echo) == sizeof(int), "an enum option is an int");
+static_assert(sizeof(enum ath_prepared_statements) == sizeof(int), "an enum option is an int");
 
 /* "postgresql+psycopg2" is SQLAlchemy's way to name a driver as well: it makes no difference */
 static const struct ath_driver *driver_of(struct ath_text scheme)
@@ -31,13 +54,49 @@ static const struct ath_driver *driver_of(struct ath_text scheme)
 	return NULL;
 }
 
-/* Takes an option that is the engine's; false when it is not, or error is set. */
+static int find_word(const char *const *words, struct ath_text value)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (ath_text_is(value, words[i]))
+			return i;
+	return -1;
+}
+
+static void refuse_word(const struct known *option, struct ath_text value, struct ath_error *error)
+{
+	const char *const *words = option->words;
+
+	ath_error_set(error, ATH_EINVAL, "%s is %s%s%s or %s, not \"%.*s\"", option->name, words[0],
+		      words[2] == NULL ? "" : ", ", words[2] == NULL ? "" : words[1],
+		      words[2] == NULL ? words[1] : words[2], (int)value.length, value.data);
+}
+
+static int read_value(const struct known *option, struct ath_text value, struct ath_error *error)
+{
+	int64_t number;
+	int word;
+
+	if (option->words != NULL) {
+		word = find_word(option->words, value);
+		if (word < 0)
+			refuse_word(option, value, error);
+		return word;
+	}
+	if (!ath_text_int64(value, &number) || number < option->least || number > option->most) {
+		ath_error_set(error, ATH_EINVAL, "%s must be from %d to %d, not \"%.*s\"",
+			      option->name, option->least, option->most, (int)value.length,
+			      value.data);
+		return 0;
+	}
+	return number == 0 && option->zero_is_never ? -1 : (int)number * option->scale;
+}
+
+/* Takes an option that is the engine's; false when it is not. */
 static bool take_option(struct ath_text option, struct ath_engine_options *options,
 			struct ath_error *error)
 {
 	const char *equals = memchr(option.data, '=', option.length);
 	struct ath_text name = option, value = { option.data + option.length, 0 };
-	int64_t number;
 
 	if (equals != NULL) {
 		name.length = (size_t)(equals - option.data);
@@ -46,13 +105,7 @@ static bool take_option(struct ath_text option, struct ath_engine_options *optio
 	for (size_t i = 0; i < ATH_COUNT(known); i++) {
 		if (!ath_text_is(name, known[i].name))
 			continue;
-		if (!ath_text_int64(value, &number) || number < known[i].least ||
-		    number > known[i].most)
-			ath_error_set(error, ATH_EINVAL, "%s must be from %d to %d, not \"%.*s\"",
-				      known[i].name, known[i].least, known[i].most,
-				      (int)value.length, value.data);
-		else
-			*(int *)((char *)options + known[i].offset) = (int)number * known[i].scale;
+		*(int *)((char *)options + known[i].offset) = read_value(&known[i], value, error);
 		return true;
 	}
 	return false;

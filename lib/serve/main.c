@@ -81,7 +81,10 @@ static int migrate(struct invocation *invocation)
 {
 	/* one line says what failed: failed()'s, and not the engine's log beside it */
 	static const struct ath_log silent = { .fd = -1 };
-	struct ath_engine_options options = { .statement_timeout_ms = -1, .log = &silent };
+	/* a migration may take long, and so may the one that another process runs before it */
+	struct ath_engine_options options = { .statement_timeout_ms = -1,
+					      .lock_timeout_ms = -1,
+					      .log = &silent };
 	bool down = invocation->argc == 1 && strcmp(invocation->argv[0], "down") == 0;
 	bool up = invocation->argc == 0 ||
 		  (invocation->argc == 1 && strcmp(invocation->argv[0], "up") == 0);

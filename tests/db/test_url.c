@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "db/url.h"
@@ -53,6 +54,66 @@ static void test_what_is_left_for_the_driver(void **state)
 	}
 }
 
+static void test_the_engines_options(void **state)
+{
+	static const struct {
+		const char *query;
+		struct ath_engine_options options;
+	} rows[] = {
+		{ "max_overflow=0", { .max_overflow = 0 } },
+		{ "max_overflow=1000", { .max_overflow = 1000 } },
+		{ "pool_recycle=0", { .pool_recycle_s = 0 } },
+		{ "pool_recycle=31536000", { .pool_recycle_s = 31536000 } },
+		{ "statement_timeout=0", { .statement_timeout_ms = -1 } },
+		{ "statement_timeout=1", { .statement_timeout_ms = 1 } },
+		{ "lock_timeout=0&idle_timeout=0",
+		  { .lock_timeout_ms = -1, .idle_timeout_ms = -1 } },
+		{ "lock_timeout=2147483647", { .lock_timeout_ms = INT32_MAX } },
+		{ "idle_timeout=70", { .idle_timeout_ms = 70 } },
+		{ "echo=off", { .echo = ATH_ECHO_OFF } },
+		{ "echo=on", { .echo = ATH_ECHO_ON } },
+		{ "echo=values", { .echo = ATH_ECHO_VALUES } },
+		{ "prepared_statements=on", { .prepared_statements = ATH_PREPARED_ON } },
+		{ "prepared_statements=off", { .prepared_statements = ATH_PREPARED_OFF } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		struct ath_engine_options options = { 0 };
+		struct ath_error error = { 0 };
+		const struct ath_driver *driver;
+		char url[100], *rest;
+
+		snprintf(url, sizeof url, "postgresql://h?%s", rows[i].query);
+		if (ath_url_read(url, &driver, &options, &rest, &error) != ATH_OK)
+			fail_msg("%s: %s", url, error.message);
+		assert_string_equal(rest, "postgresql://h");
+		if (memcmp(&options, &rows[i].options, sizeof options) != 0)
+			fail_msg("%s", url);
+		free(rest);
+	}
+}
+
+/* What the URL says goes before what the program says, zero included. */
+static void test_the_url_goes_first(void **state)
+{
+	struct ath_engine_options options = { .max_overflow = 3,
+					      .lock_timeout_ms = 5,
+					      .echo = ATH_ECHO_VALUES };
+	struct ath_error error = { 0 };
+	const struct ath_driver *driver;
+	char *rest;
+
+	(void)state;
+	assert_int_equal(ath_url_read("postgresql://h?max_overflow=0&lock_timeout=0&echo=off",
+				      &driver, &options, &rest, &error),
+			 ATH_OK);
+	assert_int_equal(options.max_overflow, 0);
+	assert_int_equal(options.lock_timeout_ms, -1);
+	assert_int_equal(options.echo, ATH_ECHO_OFF);
+	free(rest);
+}
+
 /* What each is told of. */
 static void test_what_is_refused(void **state)
 {
@@ -81,6 +142,19 @@ static void test_what_is_refused(void **state)
 		{ "postgresql://h?pool_size=99999999999999999999", "pool_size" },
 		{ "postgresql://h?pipelines=65", "from 1 to 64" },
 		{ "postgresql://h?a=1&pool_timeout=3601", "pool_timeout" },
+		{ "postgresql://h?max_overflow=1001", "from 0 to 1000" },
+		{ "postgresql://h?max_overflow=-1", "max_overflow" },
+		{ "postgresql://h?pool_recycle=31536001", "pool_recycle" },
+		{ "postgresql://h?statement_timeout=-1", "statement_timeout" },
+		{ "postgresql://h?statement_timeout=30s", "\"30s\"" },
+		{ "postgresql://h?lock_timeout=2147483648", "lock_timeout" },
+		{ "postgresql://h?idle_timeout=", "idle_timeout" },
+		{ "postgresql://h?echo=maybe", "echo is off, on or values, not \"maybe\"" },
+		{ "postgresql://h?echo=", "off, on or values" },
+		{ "postgresql://h?echo=On", "\"On\"" },
+		{ "postgresql://h?prepared_statements=no",
+		  "prepared_statements is on or off, not \"no\"" },
+		{ "postgresql://h?prepared_statements", "on or off" },
 	};
 
 	(void)state;
@@ -148,8 +222,17 @@ static void test_an_engine_does_not_open_with_a_wrong_url(void **state)
 static void test_options_out_of_bounds(void **state)
 {
 	static const struct ath_engine_options rows[] = {
-		{ .pipelines = 65 }, { .pipelines = -1 },       { .pool_size = 1001 },
-		{ .pool_size = -1 }, { .pool_timeout_ms = -1 }, { .connect_timeout_s = -1 },
+		{ .pipelines = 65 },
+		{ .pipelines = -1 },
+		{ .pool_size = 1001 },
+		{ .pool_size = -1 },
+		{ .pool_timeout_ms = -1 },
+		{ .connect_timeout_s = -1 },
+		{ .max_overflow = 1001 },
+		{ .max_overflow = -1 },
+		{ .pool_recycle_s = -1 },
+		{ .echo = (enum ath_echo)3 },
+		{ .prepared_statements = (enum ath_prepared_statements)2 },
 	};
 
 	(void)state;
@@ -186,6 +269,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_left_for_the_driver),
+		cmocka_unit_test(test_the_engines_options),
+		cmocka_unit_test(test_the_url_goes_first),
 		cmocka_unit_test(test_what_is_refused),
 		cmocka_unit_test(test_a_query_before_the_middle),
 		cmocka_unit_test(test_an_engine_does_not_open_with_a_wrong_url),

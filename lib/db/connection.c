@@ -311,7 +311,7 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 		die_of(connection, "a batch could not be sent");
 		return batch->error.status;
 	}
-	connection->used_at = ath_now();
+	connection->used_at = batch->sent_at = ath_now();
 	expected_at(connection, connection->tail - 1)->since = connection->used_at;
 	if (connection->outstanding++ == 0)
 		connection->head_since = connection->used_at;
@@ -338,6 +338,7 @@ size_t ath_connection_move(struct ath_connection *from, struct ath_connection *t
 	for (size_t i = from->head; i != from->tail && moved < most; i++) {
 		const struct expected *expected = expected_at(from, i);
 		struct ath_batch *batch;
+		int64_t sent_at;
 		enum ath_status status;
 
 		if (expected->kind != SYNC)
@@ -347,7 +348,9 @@ size_t ath_connection_move(struct ath_connection *from, struct ath_connection *t
 			continue;
 		}
 		batch = take_batch(from, i);
+		sent_at = batch->sent_at;
 		status = ath_connection_submit(to, batch);
+		batch->sent_at = sent_at;
 		if (status != ATH_OK) { /* to is gone with all that it had */
 			batch->lost = status == ATH_EUNAVAILABLE;
 			ath_wake(&batch->waiter, status);

@@ -96,6 +96,7 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 		set_defaults(made);
 		if (made->driver->check(&made->url, error) == ATH_OK &&
 		    find_loop(made, error) == ATH_OK) {
+			ath_echo_open(made);
 			*engine = made;
 			return ATH_OK;
 		}

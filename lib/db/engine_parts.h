@@ -24,6 +24,7 @@ struct ath_engine {
 	char *url_text;
 	struct ath_url url;
 	struct ath_engine_options options;
+	struct ath_log echo_log;
 	size_t jobs; /* connects under way on other threads */
 
 	struct ath_connection *pipelines[ATH_MAX_PIPELINES];
@@ -61,6 +62,10 @@ void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connectio
 
 /* Was it touched since it was asked last? */
 bool ath_connection_take_touched(struct ath_connection *connection);
+void ath_echo_open(struct ath_engine *engine);
+/* Logs the statements of a batch that was sent and that nobody waits for any more. */
+void ath_echo(const struct ath_engine *engine, const struct ath_batch *batch);
+
 /* Takes the driver's handle out of a connection and frees the rest. */
 void *ath_connection_release_handle(struct ath_connection *connection);
 

@@ -26,6 +26,7 @@ struct ath_batch {
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;
 	struct ath_connection *connection; /* where it was sent last */
+	int64_t sent_at;                   /* when it was sent first */
 };
 
 /* A statement of fixed text without parameters. */

@@ -274,8 +274,8 @@ void ath_pipeline_close(struct ath_engine *engine)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *batch,
-				int64_t deadline)
+static enum ath_status submit_and_wait(struct ath_engine *engine, struct ath_batch *batch,
+				       int64_t deadline)
 {
 	struct ath_connection *connection;
 	enum ath_status status = ath_engine_may_use(engine, &batch->error);
@@ -306,6 +306,17 @@ static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *bat
 	/* it may have died behind its answer, before this fiber ran */
 	if (!batch->lost && ath_batch_is_stale(batch) && is_pipeline(engine, connection))
 		ath_connection_forget(connection, batch);
+	return status;
+}
+
+static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *batch,
+				int64_t deadline)
+{
+	enum ath_status status;
+
+	batch->sent = false;
+	status = submit_and_wait(engine, batch, deadline);
+	ath_echo(engine, batch);
 	return status;
 }
 

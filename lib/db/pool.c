@@ -218,8 +218,8 @@ void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection)
 	}
 }
 
-enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
-			       struct ath_batch *batch, int64_t deadline, bool finish)
+static enum ath_status submit_and_wait(struct ath_engine *engine, struct ath_connection *connection,
+				       struct ath_batch *batch, int64_t deadline, bool finish)
 {
 	enum ath_status status = ath_connection_submit(connection, batch);
 
@@ -233,5 +233,14 @@ enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection 
 	}
 	if (!batch->lost && ath_batch_is_stale(batch))
 		ath_connection_forget(connection, batch);
+	return status;
+}
+
+enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
+			       struct ath_batch *batch, int64_t deadline, bool finish)
+{
+	enum ath_status status = submit_and_wait(engine, connection, batch, deadline, finish);
+
+	ath_echo(engine, batch);
 	return status;
 }

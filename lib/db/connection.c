@@ -6,9 +6,15 @@
  * kept in an LRU table. If that batch fails before the server has come to the preparing, the
  * server never learns the name, and the table loses it again; a batch that was sent with it
  * meanwhile is told so (26000) and is stale.
+ *
+ * Behind a pooler of transactions nothing is prepared, each transaction begins with the time
+ * limits, and one batch is under way at a time: with several syncs outstanding PgBouncer 1.18
+ * gives the server to another client after the first, and the answers with it. The others wait
+ * in a queue.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "db/engine_parts.h"
 
@@ -24,7 +30,7 @@ struct prepared {
 	char text[];
 };
 
-enum kind { PREPARE, FORGET, EXECUTE, SYNC };
+enum kind { PREPARE, FORGET, LIMIT, EXECUTE, SYNC };
 
 /* What an outcome will be for. */
 struct expected {
@@ -44,8 +50,9 @@ struct ath_connection {
 	bool sync_failed;      /* an error has come where the sync of the first batch is expected */
 	struct expected *ring; /* a power of two */
 	size_t ring_size, head, tail;
-	size_t outstanding;
-	int64_t head_since; /* when the first batch became the first */
+	size_t outstanding;                    /* with those in the queue */
+	struct ath_batch *queue, **queue_tail; /* not sent yet */
+	int64_t head_since;                    /* when the first batch became the first */
 	int64_t opened_at;
 	bool touched;    /* its session may have state */
 	int64_t used_at; /* when a batch was submitted last, or it was opened */
@@ -167,14 +174,42 @@ static struct expected *expected_at(struct ath_connection *connection, size_t i)
 	return &connection->ring[i & (connection->ring_size - 1)];
 }
 
+/* False: it is not in the queue. */
+static bool leave_queue(struct ath_connection *connection, struct ath_batch *batch)
+{
+	struct ath_batch **at = &connection->queue;
+
+	while (*at != NULL && *at != batch)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return false;
+	*at = batch->next;
+	if (*at == NULL)
+		connection->queue_tail = at;
+	connection->outstanding--;
+	return true;
+}
+
 void ath_connection_abandon(struct ath_connection *connection, struct ath_batch *batch)
 {
+	if (leave_queue(connection, batch))
+		return;
 	for (size_t i = connection->head; i != connection->tail; i++)
 		if (expected_at(connection, i)->batch == batch)
 			expected_at(connection, i)->batch = NULL;
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */
+
+static void tell_lost(struct ath_batch *batch, const struct ath_error *error)
+{
+	if (batch == NULL)
+		return;
+	if (batch->error.status == ATH_OK)
+		batch->error = *error;
+	batch->lost = true;
+	ath_wake(&batch->waiter, batch->error.status);
+}
 
 /* Everyone who still waits is told, and the engine lets go of the connection. */
 static void die(struct ath_connection *connection, const struct ath_error *error)
@@ -184,16 +219,11 @@ static void die(struct ath_connection *connection, const struct ath_error *error
 	connection->dead = true;
 	ath_watch_remove(connection->engine->loop, &connection->watch);
 	ath_loop_forget_turn_end(connection->engine->loop, &connection->flush);
-	for (; connection->head != connection->tail; connection->head++) {
-		struct ath_batch *batch = first_expected(connection)->batch;
-
-		if (batch == NULL || first_expected(connection)->kind != SYNC)
-			continue;
-		if (batch->error.status == ATH_OK)
-			batch->error = *error;
-		batch->lost = true;
-		ath_wake(&batch->waiter, batch->error.status);
-	}
+	for (; connection->head != connection->tail; connection->head++)
+		if (first_expected(connection)->kind == SYNC)
+			tell_lost(first_expected(connection)->batch, error);
+	for (; connection->queue != NULL; connection->queue = connection->queue->next)
+		tell_lost(connection->queue, error);
 	connection->outstanding = 0;
 	ath_engine_lost(connection->engine, connection);
 }
@@ -240,14 +270,15 @@ static enum ath_status send_statement(struct ath_connection *connection, struct 
 				      size_t index)
 {
 	const struct ath_statement *statement = &batch->statements[index];
-	struct prepared *entry = find_prepared(connection, statement);
+	bool named = !connection->engine->url.pooler;
+	struct prepared *entry = named ? find_prepared(connection, statement) : NULL;
 	enum ath_status status = ATH_OK;
 
-	if (entry == NULL)
+	if (named && entry == NULL)
 		status = prepare(connection, batch, statement, &entry);
 	if (status == ATH_OK)
-		status = connection->driver->execute(connection->handle, entry->name, statement,
-						     batch->bound[index]);
+		status = connection->driver->execute(connection->handle, named ? entry->name : NULL,
+						     statement, batch->bound[index]);
 	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
 		status = ATH_ENOMEM;
 	return status;
@@ -274,12 +305,50 @@ static enum ath_status bind_all(struct ath_connection *connection, struct ath_ba
 	return status;
 }
 
+static enum ath_status send_limits(struct ath_connection *connection, struct ath_batch *batch)
+{
+	struct ath_statement limits = ath_statement_of(connection->engine->limits);
+	void *bound;
+	enum ath_status status = connection->driver->bind(&limits, batch->arena, &bound);
+
+	if (status == ATH_OK)
+		status = connection->driver->execute(connection->handle, NULL, &limits, bound);
+	if (status == ATH_OK && !expect(connection, LIMIT, 0, batch))
+		status = ATH_ENOMEM;
+	return status;
+}
+
+static bool begins_with(const struct ath_statement *statement, const char *word)
+{
+	size_t length = strlen(word);
+
+	return statement->length >= length && strncasecmp(statement->text, word, length) == 0;
+}
+
+/*
+ * How many statements of the batch the time limits stand behind: none where the batch is the
+ * transaction, its BEGIN where it has one. Inside a transaction they are set already.
+ */
+static size_t limits_at(struct ath_connection *connection, const struct ath_batch *batch)
+{
+	if (!connection->engine->url.pooler || batch->count == 0 ||
+	    connection->driver->in_transaction(connection->handle))
+		return SIZE_MAX;
+	return begins_with(&batch->statements[0], "begin") ||
+	       begins_with(&batch->statements[0], "start transaction");
+}
+
 static enum ath_status send_all(struct ath_connection *connection, struct ath_batch *batch)
 {
+	size_t limits = limits_at(connection, batch);
 	enum ath_status status = ATH_OK;
 
-	for (size_t i = 0; status == ATH_OK && i < batch->count; i++)
-		status = send_statement(connection, batch, i);
+	for (size_t i = 0; status == ATH_OK && i <= batch->count; i++) {
+		if (i == limits)
+			status = send_limits(connection, batch);
+		if (status == ATH_OK && i < batch->count)
+			status = send_statement(connection, batch, i);
+	}
 	if (status == ATH_OK)
 		status = connection->driver->sync(connection->handle);
 	if (status == ATH_OK && !expect(connection, SYNC, 0, batch))
@@ -291,17 +360,10 @@ static enum ath_status send_all(struct ath_connection *connection, struct ath_ba
  * A batch that could not be sent whole leaves half a batch on the wire, and nothing of it may
  * take effect: the connection is given up.
  */
-enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+static enum ath_status send_batch(struct ath_connection *connection, struct ath_batch *batch)
 {
 	enum ath_status status;
 
-	batch->driver = connection->driver;
-	batch->connection = connection;
-	batch->at_fault = false;
-	if (connection->dead)
-		return ath_error_set(&batch->error, ATH_EUNAVAILABLE, "the connection was lost");
-	if (bind_all(connection, batch) != ATH_OK)
-		return batch->error.status;
 	batch->sent = true;
 	status = send_all(connection, batch);
 	if (status != ATH_OK) {
@@ -311,12 +373,30 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 		die_of(connection, "a batch could not be sent");
 		return batch->error.status;
 	}
-	connection->used_at = batch->sent_at = ath_now();
-	expected_at(connection, connection->tail - 1)->since = connection->used_at;
-	if (connection->outstanding++ == 0)
-		connection->head_since = connection->used_at;
+	expected_at(connection, connection->tail - 1)->since = batch->submitted_at;
 	ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
 	return ATH_OK;
+}
+
+enum ath_status ath_connection_submit(struct ath_connection *connection, struct ath_batch *batch)
+{
+	batch->driver = connection->driver;
+	batch->connection = connection;
+	batch->at_fault = false;
+	if (connection->dead)
+		return ath_error_set(&batch->error, ATH_EUNAVAILABLE, "the connection was lost");
+	if (bind_all(connection, batch) != ATH_OK)
+		return batch->error.status;
+	connection->used_at = batch->sent_at = batch->submitted_at = ath_now();
+	if (connection->outstanding++ == 0)
+		connection->head_since = connection->used_at;
+	if (connection->engine->url.pooler && connection->outstanding > 1) {
+		batch->next = NULL;
+		*connection->queue_tail = batch;
+		connection->queue_tail = &batch->next;
+		return ATH_OK;
+	}
+	return send_batch(connection, batch);
 }
 
 /* What is expected for the batch whose sync stands at i: nobody waits for it here any more. */
@@ -330,6 +410,20 @@ static struct ath_batch *take_batch(struct ath_connection *connection, size_t i)
 	return batch;
 }
 
+/* False: the other connection is gone, with all that it had. */
+static bool move(struct ath_connection *to, struct ath_batch *batch)
+{
+	int64_t sent_at = batch->sent_at;
+	enum ath_status status = ath_connection_submit(to, batch);
+
+	batch->sent_at = sent_at;
+	if (status == ATH_OK)
+		return true;
+	batch->lost = status == ATH_EUNAVAILABLE;
+	ath_wake(&batch->waiter, status);
+	return false;
+}
+
 size_t ath_connection_move(struct ath_connection *from, struct ath_connection *to, size_t most)
 {
 	bool first = true;
@@ -337,25 +431,22 @@ size_t ath_connection_move(struct ath_connection *from, struct ath_connection *t
 
 	for (size_t i = from->head; i != from->tail && moved < most; i++) {
 		const struct expected *expected = expected_at(from, i);
-		struct ath_batch *batch;
-		int64_t sent_at;
-		enum ath_status status;
 
 		if (expected->kind != SYNC)
 			continue;
-		if (first || expected->batch == NULL || expected->batch->waiter.ended) {
-			first = false;
-			continue;
+		if (!first && expected->batch != NULL && !expected->batch->waiter.ended) {
+			if (!move(to, take_batch(from, i)))
+				return moved;
+			moved++;
 		}
-		batch = take_batch(from, i);
-		sent_at = batch->sent_at;
-		status = ath_connection_submit(to, batch);
-		batch->sent_at = sent_at;
-		if (status != ATH_OK) { /* to is gone with all that it had */
-			batch->lost = status == ATH_EUNAVAILABLE;
-			ath_wake(&batch->waiter, status);
-			break;
-		}
+		first = false;
+	}
+	while (from->queue != NULL && moved < most) {
+		struct ath_batch *batch = from->queue;
+
+		(void)leave_queue(from, batch);
+		if (!move(to, batch))
+			return moved;
 		moved++;
 	}
 	return moved;
@@ -429,6 +520,22 @@ static bool receive(struct ath_connection *connection, bool *broken)
 	return true;
 }
 
+/* The first of the queue. If that fails the connection is gone. */
+static void send_queued(struct ath_connection *connection)
+{
+	struct ath_batch *batch = connection->queue;
+	enum ath_status status;
+
+	connection->queue = batch->next;
+	if (connection->queue == NULL)
+		connection->queue_tail = &connection->queue;
+	status = send_batch(connection, batch);
+	if (status != ATH_OK) {
+		batch->lost = status == ATH_EUNAVAILABLE;
+		ath_wake(&batch->waiter, status);
+	}
+}
+
 /* All outcomes that have arrived. cause is set when the connection is dead for another reason. */
 static void receive_all(struct ath_connection *connection, struct ath_error *cause)
 {
@@ -443,6 +550,8 @@ static void receive_all(struct ath_connection *connection, struct ath_error *cau
 		ath_error_set(cause, ATH_EUNAVAILABLE, "the connection was left in a COPY");
 	if (cause->status != ATH_OK)
 		die(connection, cause);
+	else if (connection->queue != NULL && connection->head == connection->tail)
+		send_queued(connection);
 }
 
 /*
@@ -508,6 +617,7 @@ struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handl
 	connection->handle = handle;
 	connection->flush.run = flush;
 	connection->opened_at = connection->used_at = ath_now();
+	connection->queue_tail = &connection->queue;
 	connection->ring_size = FIRST_RING;
 	connection->ring = calloc(FIRST_RING, sizeof *connection->ring);
 	connection->watch = (struct ath_watch){ .fd = engine->driver->fd(handle),
@@ -588,9 +698,10 @@ void ath_connection_spoil(struct ath_connection *connection)
 	connection->spoilt = true;
 }
 
+/* Behind a pooler the state is in another's session, and not to be reset from here. */
 void ath_connection_touch(struct ath_connection *connection)
 {
-	connection->touched = true;
+	connection->touched = !connection->engine->url.pooler;
 }
 
 bool ath_connection_take_touched(struct ath_connection *connection)

@@ -15,6 +15,7 @@ struct ath_url {
 	const char *text; /* for the driver: the engine's own options taken out */
 	int connect_timeout_s;
 	int statement_timeout_ms, lock_timeout_ms, idle_timeout_ms; /* 0: never */
+	bool pooler; /* of transactions: the session belongs to others between them */
 };
 
 /* SQL with $1, $2... and what goes there. text lives as long as its batch. */
@@ -67,6 +68,7 @@ struct ath_driver {
 	enum ath_status (*prepare)(void *connection, const char *name,
 				   const struct ath_statement *statement);
 	enum ath_status (*forget)(void *connection, const char *name);
+	/* name NULL: the statement's text, prepared under no name. */
 	enum ath_status (*execute)(void *connection, const char *name,
 				   const struct ath_statement *statement, const void *arguments);
 	enum ath_status (*sync)(void *connection);

@@ -4,6 +4,7 @@
  * after each failure.
  */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,7 +63,14 @@ static void set_defaults(struct ath_engine *engine)
 		.statement_timeout_ms = statement_timeout,
 		.lock_timeout_ms = limit_ms(options->lock_timeout_ms, 10000),
 		.idle_timeout_ms = limit_ms(options->idle_timeout_ms, statement_timeout),
+		.pooler = options->prepared_statements == ATH_PREPARED_OFF,
 	};
+	snprintf(engine->limits, sizeof engine->limits,
+		 "select set_config('statement_timeout', '%d', true), "
+		 "set_config('lock_timeout', '%d', true), "
+		 "set_config('idle_in_transaction_session_timeout', '%d', true)",
+		 engine->url.statement_timeout_ms, engine->url.lock_timeout_ms,
+		 engine->url.idle_timeout_ms);
 }
 
 static enum ath_status find_loop(struct ath_engine *engine, struct ath_error *error)
@@ -264,8 +272,8 @@ static void cancel_backend(struct ath_engine *engine, int backend)
 
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection)
 {
-	bool busy =
-		!ath_connection_is_dead(connection) && ath_connection_outstanding(connection) > 0;
+	bool busy = !engine->url.pooler && !ath_connection_is_dead(connection) &&
+		    ath_connection_outstanding(connection) > 0;
 	void *handle = ath_connection_release_handle(connection);
 
 	if (busy)

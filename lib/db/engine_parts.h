@@ -24,6 +24,7 @@ struct ath_engine {
 	char *url_text;
 	struct ath_url url;
 	struct ath_engine_options options;
+	char limits[256]; /* the time limits as a statement, for each transaction of a pooler */
 	struct ath_log echo_log;
 	size_t jobs; /* connects under way on other threads */
 

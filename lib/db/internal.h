@@ -26,7 +26,9 @@ struct ath_batch {
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;
 	struct ath_connection *connection; /* where it was sent last */
-	int64_t sent_at;                   /* when it was sent first */
+	int64_t sent_at;                   /* when it was submitted first, */
+	int64_t submitted_at;              /* and to where it is now */
+	struct ath_batch *next;            /* in the queue of its connection */
 };
 
 /* A statement of fixed text without parameters. */

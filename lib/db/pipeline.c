@@ -166,8 +166,12 @@ static enum ath_status wait_for_pipeline(struct ath_engine *engine, int64_t dead
 
 /* ---- choosing ------------------------------------------------------------------------------ */
 
-static bool keeps_up(const struct ath_connection *connection, int64_t now)
+/* Behind a pooler a connection does one thing at a time. */
+static bool keeps_up(const struct ath_engine *engine, const struct ath_connection *connection,
+		     int64_t now)
 {
+	if (engine->url.pooler)
+		return ath_connection_outstanding(connection) == 0;
 	return ath_connection_waits_since(connection) > now - SLOW_MS;
 }
 
@@ -179,7 +183,7 @@ static struct ath_connection *find_moving(const struct ath_engine *engine, int64
 	for (size_t i = 0; i < engine->pipeline_count; i++) {
 		struct ath_connection *each = engine->pipelines[i];
 
-		if (keeps_up(each, now))
+		if (keeps_up(engine, each, now))
 			return each;
 		if (!is_stuck(each, now) &&
 		    (best == NULL ||
@@ -195,7 +199,7 @@ static struct ath_connection *choose(struct ath_engine *engine)
 	int64_t now = ath_now();
 	struct ath_connection *best = find_moving(engine, now);
 
-	if (best != NULL && keeps_up(best, now))
+	if (best != NULL && keeps_up(engine, best, now))
 		return best;
 	if (engine->pipeline_count > 0 && engine->pipelines_opening == 0)
 		want(engine, engine->pipeline_count + 1);

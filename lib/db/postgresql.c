@@ -199,7 +199,7 @@ static void pg_close(void *handle)
 
 /*
  * The time limits go with the start of the connection, so that the connect time-out covers all
- * that opening waits for; behind the URL's own options, if it has any.
+ * that opening waits for; behind the URL's own options, if it has any. A pooler refuses options.
  */
 static char *start_options(const struct ath_url *url)
 {
@@ -211,11 +211,13 @@ static char *start_options(const struct ath_url *url)
 	     option++)
 		if (strcmp(option->keyword, "options") == 0 && option->val != NULL)
 			given = option->val;
-	if (options == NULL || asprintf(&text,
-					"-c statement_timeout=%d -c lock_timeout=%d "
-					"-c idle_in_transaction_session_timeout=%d %s",
-					url->statement_timeout_ms, url->lock_timeout_ms,
-					url->idle_timeout_ms, given) < 0)
+	if (options != NULL && url->pooler)
+		text = strdup(given);
+	else if (options == NULL || asprintf(&text,
+					     "-c statement_timeout=%d -c lock_timeout=%d "
+					     "-c idle_in_transaction_session_timeout=%d %s",
+					     url->statement_timeout_ms, url->lock_timeout_ms,
+					     url->idle_timeout_ms, given) < 0)
 		text = NULL;
 	PQconninfoFree(options);
 	return text;
@@ -427,16 +429,23 @@ static enum ath_status sent(int ok)
 	return ok == 1 ? ATH_OK : ATH_EIO;
 }
 
+static Oid *argument_types(const struct ath_statement *statement)
+{
+	Oid *oids = calloc(statement->param_count + 1, sizeof *oids);
+
+	for (size_t i = 0; oids != NULL && i < statement->param_count; i++)
+		oids[i] = argument_type(&statement->params[i]);
+	return oids;
+}
+
 static enum ath_status pg_prepare(void *handle, const char *name,
 				  const struct ath_statement *statement)
 {
-	Oid *oids = calloc(statement->param_count + 1, sizeof *oids);
+	Oid *oids = argument_types(statement);
 	enum ath_status status;
 
 	if (oids == NULL)
 		return ATH_ENOMEM;
-	for (size_t i = 0; i < statement->param_count; i++)
-		oids[i] = argument_type(&statement->params[i]);
 	status = sent(
 		PQsendPrepare(handle, name, statement->text, (int)statement->param_count, oids));
 	free(oids);
@@ -451,11 +460,28 @@ static enum ath_status pg_forget(void *handle, const char *name)
 	return sent(PQsendQueryParams(handle, sql, 0, NULL, NULL, NULL, NULL, 1));
 }
 
+static enum ath_status execute_text(void *handle, const struct ath_statement *statement,
+				    const struct arguments *arguments)
+{
+	Oid *oids = argument_types(statement);
+	enum ath_status status;
+
+	if (oids == NULL)
+		return ATH_ENOMEM;
+	status = sent(PQsendQueryParams(handle, statement->text, (int)statement->param_count, oids,
+					arguments->values, arguments->lengths, arguments->formats,
+					1));
+	free(oids);
+	return status;
+}
+
 static enum ath_status pg_execute(void *handle, const char *name,
 				  const struct ath_statement *statement, const void *bound)
 {
 	const struct arguments *arguments = bound;
 
+	if (name == NULL)
+		return execute_text(handle, statement, arguments);
 	return sent(PQsendQueryPrepared(handle, name, (int)statement->param_count,
 					arguments->values, arguments->lengths, arguments->formats,
 					1));

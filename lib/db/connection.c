@@ -53,6 +53,11 @@ struct ath_connection {
 	size_t outstanding;                    /* with those in the queue */
 	struct ath_batch *queue, **queue_tail; /* not sent yet */
 	int64_t head_since;                    /* when the first batch became the first */
+	unsigned number;
+	unsigned cancels;    /* under way */
+	bool may_be_hit;     /* by one of them, or one that came late */
+	bool head_cancelled; /* the first batch was sent one */
+	bool used;           /* a sync has come back */
 	int64_t opened_at;
 	bool touched;    /* its session may have state */
 	int64_t used_at; /* when a batch was submitted last, or it was opened */
@@ -382,7 +387,8 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 {
 	batch->driver = connection->driver;
 	batch->connection = connection;
-	batch->at_fault = false;
+	batch->connection_number = connection->number;
+	batch->at_fault = batch->hit = false;
 	if (connection->dead)
 		return ath_error_set(&batch->error, ATH_EUNAVAILABLE, "the connection was lost");
 	if (bind_all(connection, batch) != ATH_OK)
@@ -474,11 +480,30 @@ static void drop_number(struct ath_connection *connection, uint32_t number)
 		drop_prepared(connection, entry);
 }
 
+/* The server's own time limit ends a statement with the same SQLSTATE, but not before its time. */
+static bool is_hit(const struct ath_connection *connection, const struct ath_batch *batch,
+		   int64_t now)
+{
+	int limit = connection->engine->url.statement_timeout_ms;
+
+	return connection->may_be_hit && strcmp(batch->error.sqlstate, "57014") == 0 &&
+	       (limit == 0 || now - connection->head_since < limit);
+}
+
 static void batch_done(struct ath_connection *connection, struct ath_batch *batch)
 {
+	int64_t now = ath_now();
+
 	connection->outstanding--;
-	if (batch != NULL)
+	if (batch != NULL) {
+		batch->hit = is_hit(connection, batch, now);
 		ath_wake(&batch->waiter, batch->error.status);
+	}
+	connection->head_since = now;
+	connection->head_cancelled = false;
+	connection->used = true;
+	if (connection->outstanding == 0 && connection->cancels == 0)
+		connection->may_be_hit = false;
 }
 
 /* One outcome for what is expected first; false when nothing more has arrived. */
@@ -540,12 +565,9 @@ static void send_queued(struct ath_connection *connection)
 static void receive_all(struct ath_connection *connection, struct ath_error *cause)
 {
 	bool broken = false;
-	size_t outstanding = connection->outstanding;
 
 	while (connection->head != connection->tail && receive(connection, &broken))
 		;
-	if (connection->outstanding != outstanding)
-		connection->head_since = ath_now();
 	if (broken)
 		ath_error_set(cause, ATH_EUNAVAILABLE, "the connection was left in a COPY");
 	if (cause->status != ATH_OK)
@@ -617,6 +639,7 @@ struct ath_connection *ath_connection_new(struct ath_engine *engine, void *handl
 	connection->handle = handle;
 	connection->flush.run = flush;
 	connection->opened_at = connection->used_at = ath_now();
+	connection->number = ++engine->connections;
 	connection->queue_tail = &connection->queue;
 	connection->ring_size = FIRST_RING;
 	connection->ring = calloc(FIRST_RING, sizeof *connection->ring);
@@ -688,6 +711,44 @@ int64_t ath_connection_head_since(const struct ath_connection *connection)
 	return connection->outstanding == 0 ? ATH_NEVER : connection->head_since;
 }
 
+unsigned ath_connection_number(const struct ath_connection *connection)
+{
+	return connection->number;
+}
+
+int64_t ath_connection_opened_at(const struct ath_connection *connection)
+{
+	return connection->opened_at;
+}
+
+int ath_connection_backend(const struct ath_connection *connection)
+{
+	return connection->driver->backend(connection->handle);
+}
+
+bool ath_connection_take_abandoned(struct ath_connection *connection)
+{
+	const struct expected *sync = first_sync(connection);
+
+	if (sync == NULL || sync->batch != NULL || connection->head_cancelled || !connection->used)
+		return false;
+	connection->head_cancelled = true;
+	return true;
+}
+
+void ath_connection_expect_cancel(struct ath_connection *connection)
+{
+	connection->cancels++;
+	connection->may_be_hit = true;
+}
+
+void ath_connection_cancelled(struct ath_connection *connection)
+{
+	connection->cancels--;
+	if (connection->outstanding == 0 && connection->cancels == 0)
+		connection->may_be_hit = false;
+}
+
 int64_t ath_connection_used_at(const struct ath_connection *connection)
 {
 	return connection->used_at;
@@ -716,7 +777,8 @@ static bool is_outdated(const struct ath_connection *connection)
 {
 	int64_t most = (int64_t)connection->engine->options.pool_recycle_s * 1000;
 
-	return most > 0 && ath_now() - connection->opened_at > most;
+	return connection->number < connection->engine->first_good ||
+	       (most > 0 && ath_now() - connection->opened_at > most);
 }
 
 bool ath_connection_is_usable(struct ath_connection *connection)

@@ -123,6 +123,7 @@ void ath_engine_close(struct ath_engine **engine)
 	*engine = NULL;
 	if (getpid() != old->pid)
 		return; /* a child: connections and loop are its parent's, ending them ends those */
+	ath_engine_end_cancels(old);
 	while (old->jobs > 0)
 		ath_loop_turn(old->loop, ATH_NEVER);
 	ath_pipeline_close(old);
@@ -247,38 +248,30 @@ int ath_engine_retry_after(const struct ath_engine *engine)
 	return left <= 1000 ? 1 : (int)((left + 999) / 1000);
 }
 
-/* ---- closing what is not idle ------------------------------------------------------------ */
-
-/*
- * libpq's own cancel waits without a limit. So the statement is stopped by way of a pipeline, if
- * there is one, and nobody waits for the answer; otherwise its time limit ends it.
- */
-static void cancel_backend(struct ath_engine *engine, int backend)
-{
-	struct ath_statement statement = ath_statement_of("select pg_cancel_backend($1)");
-	struct ath_value number = ath_value_int32(backend);
-	void *result = NULL;
-	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
-	struct ath_connection *pipeline = engine->pipeline_count == 0 ? NULL : engine->pipelines[0];
-
-	statement.params = &number;
-	statement.param_count = 1;
-	if (pipeline == NULL || ath_arena_open(&batch.arena, 0) != ATH_OK)
-		return;
-	if (ath_connection_submit(pipeline, &batch) == ATH_OK)
-		ath_connection_abandon(pipeline, &batch);
-	ath_arena_close(&batch.arena);
-}
+/* ---- letting go ------------------------------------------------------------ */
 
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection)
 {
-	bool busy = !engine->url.pooler && !ath_connection_is_dead(connection) &&
-		    ath_connection_outstanding(connection) > 0;
+	bool busy =
+		!ath_connection_is_dead(connection) && ath_connection_outstanding(connection) > 0;
 	void *handle = ath_connection_release_handle(connection);
 
-	if (busy)
-		cancel_backend(engine, engine->driver->backend(handle));
+	if (busy) /* if it cannot be cancelled its time limit ends it */
+		(void)ath_engine_cancel(engine, engine->driver->backend(handle), 0);
 	engine->driver->close(handle);
+}
+
+/* One that was just opened would be followed by one like it: that would be a storm. */
+void ath_engine_demoted(struct ath_engine *engine, const struct ath_connection *connection)
+{
+	enum { RECENT_MS = 1000 };
+
+	if (ath_now() - ath_connection_opened_at(connection) < RECENT_MS ||
+	    ath_connection_number(connection) < engine->first_good)
+		return;
+	engine->first_good = engine->connections + 1;
+	ath_pool_leave(engine);
+	ath_pipeline_leave(engine);
 }
 
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection)

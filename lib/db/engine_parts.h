@@ -26,15 +26,20 @@ struct ath_engine {
 	struct ath_engine_options options;
 	char limits[256]; /* the time limits as a statement, for each transaction of a pooler */
 	struct ath_log echo_log;
-	size_t jobs; /* connects under way on other threads */
+	size_t jobs;          /* connects under way on other threads, and cancels */
+	unsigned connections; /* opened so far: the number of the newest */
+	unsigned first_good;  /* those before it are not used again */
 
-	struct ath_connection *pipelines[ATH_MAX_PIPELINES];
+	struct ath_connection *pipelines[2 * ATH_MAX_PIPELINES]; /* with those that are leaving */
 	size_t pipeline_count, pipelines_opening;
 	struct ath_pool_wait *pipeline_waits;
 	struct ath_timer watch; /* for pipelines that are stuck */
 	struct ath_timer tidy;  /* for pipelines that are not needed any more */
 	int64_t pipeline_idle_ms;
-	size_t moves; /* reads that were sent again on another pipeline */
+	size_t cancels; /* so far */
+	struct ath_cancel *cancels_under_way;
+	int64_t cancel_at; /* not before that */
+	size_t moves;      /* reads that were sent again on another pipeline */
 	int move_credit;
 
 	struct ath_connection *idle[ATH_MAX_POOL]; /* the pool's; the last is the newest */
@@ -56,11 +61,35 @@ ath_engine_connect(struct ath_engine *engine,
 enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error);
 /* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */
 enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error);
+/*
+ * A write was refused because the server takes none: it has become a standby, or libpq would find
+ * another among the hosts of the URL now. No connection that is open is used again.
+ */
+void ath_engine_demoted(struct ath_engine *engine, const struct ath_connection *connection);
+/* Stops what the backend does, in a fiber. pipeline is its number there, or 0. False: it is not. */
+bool ath_engine_cancel(struct ath_engine *engine, int backend, unsigned pipeline);
+/* Waits for them a second, and for none after that. */
+void ath_engine_end_cancels(struct ath_engine *engine);
 /* Closes it, stopping what it does. */
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection);
 /* A connection has died by itself: whoever has it must let go. */
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);
 
+/* From one, in the order of opening. */
+unsigned ath_connection_number(const struct ath_connection *connection);
+/*
+ * Has the first batch been at work for nobody, and not been cancelled? Says so once for each. The
+ * first of all batches of a pipeline is its own.
+ */
+bool ath_connection_take_abandoned(struct ath_connection *connection);
+int64_t ath_connection_opened_at(const struct ath_connection *connection);
+int ath_connection_backend(const struct ath_connection *connection);
+/*
+ * A cancel is under way, or is over. It may come late and hit another batch: what it hits is
+ * marked, until the connection has been idle.
+ */
+void ath_connection_expect_cancel(struct ath_connection *connection);
+void ath_connection_cancelled(struct ath_connection *connection);
 /* Was it touched since it was asked last? */
 bool ath_connection_take_touched(struct ath_connection *connection);
 void ath_echo_open(struct ath_engine *engine);
@@ -74,6 +103,14 @@ void ath_pipeline_open(struct ath_engine *engine);
 void ath_pipeline_close(struct ath_engine *engine);
 /* Looks for stuck pipelines at that time, or earlier. */
 void ath_pipeline_watch(struct ath_engine *engine, int64_t at);
+/* Is there one that is not stuck, or may one be opened? */
+bool ath_pipeline_can_take(const struct ath_engine *engine);
+/* A cancel for that pipeline is over. */
+void ath_pipeline_cancelled(struct ath_engine *engine, unsigned number);
+/* Closes those before first_good as soon as they are free. */
+void ath_pipeline_leave(struct ath_engine *engine);
+/* The same for those of the pool; those that are lent follow when they are given back. */
+void ath_pool_leave(struct ath_engine *engine);
 void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
 

@@ -23,9 +23,12 @@ struct ath_batch {
 	bool sent;              /* some of it may have reached the server */
 	bool lost;              /* the connection died before the sync came back */
 	bool at_fault;          /* and it was this batch that broke it */
+	bool read_only;         /* in a transaction that is: set by whoever makes the batch */
+	bool hit;               /* by a cancel that was meant for another */
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;
-	struct ath_connection *connection; /* where it was sent last */
+	struct ath_connection *connection; /* where it was sent last, */
+	unsigned connection_number;        /* which outlives it */
 	int64_t sent_at;                   /* when it was submitted first, */
 	int64_t submitted_at;              /* and to where it is now */
 	struct ath_batch *next;            /* in the queue of its connection */
@@ -95,7 +98,9 @@ int ath_engine_statement_timeout(const struct ath_engine *engine);
 /*
  * Runs a batch of reads on a pipeline and waits for it. A connection that died is replaced
  * and the batch tried once more, unless it was the batch that broke it; so is a batch that is
- * stale.
+ * stale or was hit by another's cancel. When a server goes all its connections go, but not all
+ * are seen to go at once: so the second loss counts when the connection was opened after the
+ * first. A batch that is given up is cancelled when it holds up others.
  */
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline) ATH_MUST_CHECK;
@@ -108,7 +113,11 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
  * touched this waits. NULL is fine.
  */
 void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection);
-/* Submits and waits; when the wait ends early the connection is no good for anything else. */
+/*
+ * Submits and waits; when the wait ends early the connection is no good for anything else. A
+ * write that the server refuses (25006), though the batch is not read_only, means that the
+ * server has become a standby: no connection that is open now is used again.
+ */
 enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
 			       struct ath_batch *batch, int64_t deadline,
 			       bool finish) ATH_MUST_CHECK;

@@ -62,40 +62,93 @@ static size_t count_stuck(const struct ath_engine *engine, int64_t now)
 	return stuck;
 }
 
+/* It finishes what it has and takes nothing more: see ath_engine_demoted. */
+static bool is_leaving(const struct ath_engine *engine, const struct ath_connection *connection)
+{
+	return ath_connection_number(connection) < engine->first_good;
+}
+
+static size_t count_staying(const struct ath_engine *engine)
+{
+	size_t staying = 0;
+
+	for (size_t i = 0; i < engine->pipeline_count; i++)
+		staying += !is_leaving(engine, engine->pipelines[i]);
+	return staying;
+}
+
 /* One that is not stuck is kept in any case; two where reads have had to move. */
 static size_t kept(const struct ath_engine *engine, int64_t now)
 {
 	return (engine->moves > 1 ? 2 : 1) + count_stuck(engine, now);
 }
 
-/* Closes those that nothing was submitted to for a while, and returns when to look again. */
-static int64_t close_idle(struct ath_engine *engine)
+/* When to look again whether one can be closed; 0: it can. */
+static int64_t stays_until(const struct ath_engine *engine, const struct ath_connection *each,
+			   int64_t now)
 {
-	int64_t now = ath_now(), next = ATH_NEVER;
+	enum { LEAVING_MS = 1000 };
+	int64_t end = ath_connection_used_at(each) + engine->pipeline_idle_ms;
+	bool busy = ath_connection_outstanding(each) > 0;
 
-	for (size_t i = engine->pipeline_count; i-- > 0;) {
-		const struct ath_connection *each = engine->pipelines[i];
-		int64_t end = ath_connection_used_at(each) + engine->pipeline_idle_ms;
-
-		if (engine->pipeline_count <= kept(engine, now))
-			return ATH_NEVER;
-		if (end <= now && ath_connection_outstanding(each) == 0)
-			remove_at(engine, i);
-		else if (end <= now) /* at work still */
-			next = now + engine->pipeline_idle_ms;
-		else if (end < next)
-			next = end;
-	}
-	return engine->pipeline_count > kept(engine, now) ? next : ATH_NEVER;
+	if (is_leaving(engine, each))
+		return busy ? now + LEAVING_MS : 0;
+	if (count_staying(engine) <= kept(engine, now))
+		return ATH_NEVER;
+	if (end > now)
+		return end;
+	return busy ? now + engine->pipeline_idle_ms : 0;
 }
 
+/* At that time, or earlier. */
+static void start_timer(struct ath_engine *engine, struct ath_timer *timer, int64_t at)
+{
+	if (timer->link == NULL || timer->at > at)
+		ath_timer_start(engine->loop, timer, at);
+}
+
+/* Closes those that are leaving, and those that nothing was submitted to for a while. */
 static void tidy(struct ath_timer *timer)
 {
 	struct ath_engine *engine = container_of(timer, struct ath_engine, tidy);
-	int64_t next = close_idle(engine);
+	int64_t now = ath_now(), next = ATH_NEVER;
 
+	for (size_t i = engine->pipeline_count; i-- > 0;) {
+		int64_t until = stays_until(engine, engine->pipelines[i], now);
+
+		if (until == 0)
+			remove_at(engine, i);
+		else if (until < next)
+			next = until;
+	}
 	if (next != ATH_NEVER)
-		ath_timer_start(engine->loop, &engine->tidy, next);
+		start_timer(engine, &engine->tidy, next);
+}
+
+void ath_pipeline_leave(struct ath_engine *engine)
+{
+	/* so many that the next ones would have no place: they are lost, and their reads repeated
+	 */
+	while (engine->pipeline_count > ATH_MAX_PIPELINES)
+		remove_at(engine, 0);
+	start_timer(engine, &engine->tidy, ath_now());
+}
+
+/*
+ * Only reads come here, and SQL that pretends to be one is refused. It is not said at the start of
+ * the connection, where target_session_attrs would take the server for a standby.
+ */
+static void declare_read_only(struct ath_engine *engine, struct ath_connection *connection)
+{
+	struct ath_statement statement = ath_statement_of("set default_transaction_read_only = on");
+	void *result = NULL;
+	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
+
+	if (engine->url.pooler || ath_arena_open(&batch.arena, 0) != ATH_OK)
+		return;
+	if (ath_connection_submit(connection, &batch) == ATH_OK)
+		ath_connection_abandon(connection, &batch);
+	ath_arena_close(&batch.arena);
 }
 
 static void pipeline_opened(struct ath_engine *engine, struct ath_connection *connection)
@@ -105,8 +158,9 @@ static void pipeline_opened(struct ath_engine *engine, struct ath_connection *co
 	engine->pipelines_opening--;
 	if (connection != NULL) {
 		engine->pipelines[engine->pipeline_count++] = connection;
-		ath_timer_start(engine->loop, &engine->tidy, ath_now() + engine->pipeline_idle_ms);
+		start_timer(engine, &engine->tidy, ath_now() + engine->pipeline_idle_ms);
 		ath_pipeline_watch(engine, ath_now());
+		declare_read_only(engine, connection);
 	} else if (engine->pipelines_opening > 0) {
 		return; /* another one may come */
 	}
@@ -133,7 +187,7 @@ static void want(struct ath_engine *engine, size_t count)
 
 	if (engine->retry_at > ath_now())
 		return;
-	while (engine->pipeline_count + engine->pipelines_opening < (count < most ? count : most))
+	while (count_staying(engine) + engine->pipelines_opening < (count < most ? count : most))
 		if (open_pipeline(engine) != ATH_OK)
 			return;
 }
@@ -183,6 +237,8 @@ static struct ath_connection *find_moving(const struct ath_engine *engine, int64
 	for (size_t i = 0; i < engine->pipeline_count; i++) {
 		struct ath_connection *each = engine->pipelines[i];
 
+		if (is_leaving(engine, each))
+			continue;
 		if (keeps_up(engine, each, now))
 			return each;
 		if (!is_stuck(each, now) &&
@@ -193,19 +249,28 @@ static struct ath_connection *find_moving(const struct ath_engine *engine, int64
 	return best;
 }
 
-/* Where a read goes; NULL: there is no pipeline. */
+/* Where a read goes; NULL: there is no pipeline that stays. */
 static struct ath_connection *choose(struct ath_engine *engine)
 {
 	int64_t now = ath_now();
 	struct ath_connection *best = find_moving(engine, now);
+	size_t staying;
 
 	if (best != NULL && keeps_up(engine, best, now))
 		return best;
-	if (engine->pipeline_count > 0 && engine->pipelines_opening == 0)
-		want(engine, engine->pipeline_count + 1);
+	staying = count_staying(engine);
+	if (staying > 0 && engine->pipelines_opening == 0)
+		want(engine, staying + 1);
 	for (size_t i = 0; best == NULL && i < engine->pipeline_count; i++)
-		best = engine->pipelines[i];
+		if (!is_leaving(engine, engine->pipelines[i]))
+			best = engine->pipelines[i];
 	return best;
+}
+
+bool ath_pipeline_can_take(const struct ath_engine *engine)
+{
+	return count_staying(engine) < (size_t)engine->options.pipelines ||
+	       find_moving(engine, ath_now()) != NULL;
 }
 
 /* ---- moving -------------------------------------------------------------------------------- */
@@ -223,6 +288,22 @@ static void relieve(struct ath_engine *engine, struct ath_connection *stuck, int
 	engine->moves += moved;
 }
 
+/* Nobody waits for what it does, but others do behind it, or will. */
+static void cancel_head(struct ath_engine *engine, struct ath_connection *stuck)
+{
+	if (!ath_connection_take_abandoned(stuck) ||
+	    !ath_engine_cancel(engine, ath_connection_backend(stuck), ath_connection_number(stuck)))
+		return;
+	ath_connection_expect_cancel(stuck);
+}
+
+void ath_pipeline_cancelled(struct ath_engine *engine, unsigned number)
+{
+	for (size_t i = 0; i < engine->pipeline_count; i++)
+		if (ath_connection_number(engine->pipelines[i]) == number)
+			ath_connection_cancelled(engine->pipelines[i]);
+}
+
 /* Looks after one pipeline and returns when to look again. */
 static int64_t look_after(struct ath_engine *engine, struct ath_connection *each, int64_t now)
 {
@@ -230,6 +311,7 @@ static int64_t look_after(struct ath_engine *engine, struct ath_connection *each
 		return ATH_NEVER;
 	if (!is_stuck(each, now))
 		return ath_connection_head_since(each) + SLOW_MS;
+	cancel_head(engine, each);
 	if (ath_connection_outstanding(each) == 1)
 		return ATH_NEVER; /* whoever is sent behind it starts the watch again */
 	relieve(engine, each, now);
@@ -256,8 +338,7 @@ static void watch(struct ath_timer *timer)
 
 void ath_pipeline_watch(struct ath_engine *engine, int64_t at)
 {
-	if (engine->watch.link == NULL || engine->watch.at > at)
-		ath_timer_start(engine->loop, &engine->watch, at);
+	start_timer(engine, &engine->watch, at);
 }
 
 void ath_pipeline_open(struct ath_engine *engine)
@@ -305,6 +386,7 @@ static enum ath_status submit_and_wait(struct ath_engine *engine, struct ath_bat
 	connection = batch->connection; /* where it was moved to */
 	if (!batch->waiter.done) {      /* the connection lives: its death would have woken us */
 		ath_connection_abandon(connection, batch);
+		ath_pipeline_watch(engine, ath_now());
 		return ath_error_set(&batch->error, status, "%s", ath_status_text(status));
 	}
 	/* it may have died behind its answer, before this fiber ran */
@@ -324,16 +406,25 @@ static enum ath_status run_once(struct ath_engine *engine, struct ath_batch *bat
 	return status;
 }
 
+static bool may_be_repeated(const struct ath_batch *batch)
+{
+	return !batch->at_fault && (batch->lost || batch->hit || ath_batch_is_stale(batch));
+}
+
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline)
 {
 	enum ath_status status = run_once(engine, batch, deadline);
+	unsigned newest = engine->connections;
+	bool again = true;
 
-	if (status == ATH_OK || batch->at_fault || !(batch->lost || ath_batch_is_stale(batch)))
-		return status;
-	ath_batch_clear(batch);
-	ath_error_clear(&batch->error);
-	batch->lost = false;
-	batch->waiter = (struct ath_waiter){ 0 };
-	return run_once(engine, batch, deadline);
+	while (status != ATH_OK && again && may_be_repeated(batch)) {
+		ath_batch_clear(batch);
+		ath_error_clear(&batch->error);
+		batch->lost = batch->hit = false;
+		batch->waiter = (struct ath_waiter){ 0 };
+		status = run_once(engine, batch, deadline);
+		again = batch->lost && batch->connection_number <= newest;
+	}
+	return status;
 }

@@ -207,6 +207,12 @@ void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **con
 	(void)open_wanted(engine); /* those who wait for one have a time-out of their own */
 }
 
+void ath_pool_leave(struct ath_engine *engine)
+{
+	while (engine->idle_count > 0)
+		close_one(engine, engine->idle[--engine->idle_count]);
+}
+
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection)
 {
 	for (size_t i = 0; i < engine->idle_count; i++) {
@@ -236,11 +242,24 @@ static enum ath_status submit_and_wait(struct ath_engine *engine, struct ath_con
 	return status;
 }
 
+/* What the error says of the connection. */
+static void judge(struct ath_engine *engine, struct ath_connection *connection,
+		  const struct ath_batch *batch)
+{
+	const char *sqlstate = batch->error.sqlstate;
+
+	if (strcmp(sqlstate, "25006") == 0 && !batch->read_only)
+		ath_engine_demoted(engine, connection);
+	if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
+		ath_connection_spoil(connection);
+}
+
 enum ath_status ath_engine_run(struct ath_engine *engine, struct ath_connection *connection,
 			       struct ath_batch *batch, int64_t deadline, bool finish)
 {
 	enum ath_status status = submit_and_wait(engine, connection, batch, deadline, finish);
 
 	ath_echo(engine, batch);
+	judge(engine, connection, batch);
 	return status;
 }

@@ -711,6 +711,11 @@ int64_t ath_connection_head_since(const struct ath_connection *connection)
 	return connection->outstanding == 0 ? ATH_NEVER : connection->head_since;
 }
 
+bool ath_connection_is_used(const struct ath_connection *connection)
+{
+	return connection->used;
+}
+
 unsigned ath_connection_number(const struct ath_connection *connection)
 {
 	return connection->number;

@@ -39,6 +39,7 @@ struct ath_engine {
 	size_t cancels; /* so far */
 	struct ath_cancel *cancels_under_way;
 	int64_t cancel_at; /* not before that */
+	bool crowded;      /* a read has met a stuck pipeline: some are in reserve from now on */
 	size_t moves;      /* reads that were sent again on another pipeline */
 	int move_credit;
 
@@ -75,6 +76,8 @@ void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connec
 /* A connection has died by itself: whoever has it must let go. */
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);
 
+/* Has a batch come back? */
+bool ath_connection_is_used(const struct ath_connection *connection);
 /* From one, in the order of opening. */
 unsigned ath_connection_number(const struct ath_connection *connection);
 /*

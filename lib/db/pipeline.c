@@ -259,6 +259,7 @@ static struct ath_connection *choose(struct ath_engine *engine)
 	if (best != NULL && keeps_up(engine, best, now))
 		return best;
 	staying = count_staying(engine);
+	engine->crowded = engine->crowded || (best == NULL && staying > 0);
 	if (staying > 0 && engine->pipelines_opening == 0)
 		want(engine, staying + 1);
 	for (size_t i = 0; best == NULL && i < engine->pipeline_count; i++)
@@ -318,13 +319,27 @@ static int64_t look_after(struct ath_engine *engine, struct ath_connection *each
 	return now + SLOW_MS;
 }
 
+/* Does a read wait behind a stuck head? A connection that is new is slow by nature. */
+static bool is_crowded(const struct ath_engine *engine, int64_t now)
+{
+	for (size_t i = 0; i < engine->pipeline_count; i++) {
+		const struct ath_connection *each = engine->pipelines[i];
+
+		if (is_stuck(each, now) && ath_connection_outstanding(each) > 1 &&
+		    ath_connection_is_used(each))
+			return true;
+	}
+	return false;
+}
+
 static void watch(struct ath_timer *timer)
 {
 	struct ath_engine *engine = container_of(timer, struct ath_engine, watch);
 	int64_t now = ath_now(), next = ATH_NEVER;
 	size_t stuck = count_stuck(engine, now);
 
-	if (stuck > 0)
+	engine->crowded = engine->crowded || is_crowded(engine, now);
+	if (stuck > 0 && engine->crowded)
 		want(engine, stuck + RESERVE);
 	/* a pipeline that dies in this is replaced by the last: then one is looked at next time */
 	for (size_t i = 0; i < engine->pipeline_count; i++) {

@@ -118,6 +118,21 @@ static void test_those_behind_a_stuck_one_leave(void **state)
 	assert_int_equal(read_integer("select 3::int8"), 3);
 }
 
+/* Who is alone needs no reserve; from the second on there is one. */
+static void test_a_slow_read_that_is_alone(void **state)
+{
+	(void)state;
+	start_slow(0);
+	settle(1);
+	hand_now += SLOW_MS;
+	settle(1);
+	assert_int_equal(engine->connections, 1);
+	start_fast();
+	check_fast();
+	assert_true(turn_until(has_three));
+	finish();
+}
+
 /* Each is the head for less than that, while the last waits for many times as long. */
 static void test_heads_that_change_are_not_stuck(void **state)
 {
@@ -146,6 +161,7 @@ static bool has_all(void)
 static void test_one_is_kept_in_reserve(void **state)
 {
 	(void)state;
+	engine->crowded = true;
 	start_slow(0);
 	turn();
 	hand_now += SLOW_MS;
@@ -254,6 +270,7 @@ static bool has_two(void)
 static void test_idle_ones_are_closed(void **state)
 {
 	(void)state;
+	engine->crowded = true;
 	start_slow(0);
 	turn();
 	hand_now += SLOW_MS;
@@ -291,6 +308,7 @@ static void test_two_stay_where_reads_were_slow(void **state)
 static void test_one_at_work_is_not_idle(void **state)
 {
 	(void)state;
+	engine->crowded = true;
 	start_slow(0);
 	turn();
 	hand_now += SLOW_MS;
@@ -310,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_those_behind_a_stuck_one_leave),
+		CASE(test_a_slow_read_that_is_alone),
 		CASE(test_heads_that_change_are_not_stuck),
 		CASE(test_one_is_kept_in_reserve),
 		CASE(test_where_all_are_stuck_one_waits_for_the_first),

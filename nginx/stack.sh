@@ -262,6 +262,7 @@ packages() {
 	wanted=(gcc libc6-dev make pkg-config libpq-dev libfcgi-dev libcjson-dev spawn-fcgi curl)
 	if [ "${1-}" = test ]; then
 		wanted+=(clang libclang-rt-dev libcmocka-dev libcurl4-openssl-dev valgrind wrk openssl)
+		command -v pgbouncer >/dev/null || wanted+=(pgbouncer)
 	fi
 	# whichever package these came from will do
 	command -v nginx >/dev/null || wanted+=(nginx-light)

@@ -9,6 +9,9 @@
 #   cluster.sh url    DIR [DATABASE]          its URL; the database is postgres unless given
 #   cluster.sh status DIR                     exit 1 unless it accepts connections
 #
+#   cluster.sh standby DIR PRIMARY_DIR [-c NAME=VALUE]...  copy that one, and follow it from now on
+#   cluster.sh promote DIR                                 make a standby a primary
+#
 # What is so already is no error. The superuser is postgres, without a password. Started by root
 # the server runs as the user postgres, and root and DIR's group may connect; otherwise it runs
 # as the caller, who alone may. DIR holds data/, pg/ (the socket) and postgres.log, or a link,
@@ -36,9 +39,14 @@ fits() { # a socket's path has 107 bytes, a URL minds odd characters, and the se
 	local LC_ALL=C
 	[ ${#1} -le 90 ] && [[ $1 =~ ^[A-Za-z0-9/._-]+$ ]] && as_owner test -x "$1"
 }
+place_of() { # DIR
+	local dir=$1
+	[ ! -L "$dir/place" ] || dir=$dir/place
+	realpath -m -- "$dir"
+}
 find_place() {
-	dir=$(realpath -m -- "$dir") place=$dir
-	[ ! -L "$dir/place" ] || place=$(realpath -m -- "$dir/place")
+	dir=$(realpath -m -- "$dir")
+	place=$(place_of "$dir")
 }
 make_place() {
 	mkdir -p -- "$dir"
@@ -82,6 +90,13 @@ detached() {
 	awk 'NR == FNR { if (FNR == 7) id = $2; next } $2 == id && $7 > 0 { exit 1 }' \
 		"$place/data/postmaster.pid" /proc/sysvipc/shm 2>/dev/null
 }
+fill() { # DIRECTORY: with a new cluster, or a copy of the primary's
+	local make=("$bin/initdb" -D "$1" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync)
+	[ -z "$primary" ] || make=("$bin/pg_basebackup" -D "$1" -h "$primary/pg" -U postgres
+		-R -c fast --no-sync)
+	as_owner timeout 120 "${make[@]}" >"$place/initdb.log" 2>&1 ||
+		die "${make[0]##*/} failed: $(tail -n 1 "$place/initdb.log")"
+}
 forget_dead_server() {
 	[ -f "$place/data/postmaster.pid" ] || return 0
 	! within 10 detached || rm -f "$place"/data/postmaster.pid "$place"/pg/.s.PGSQL.*
@@ -94,9 +109,7 @@ start() {
 		if [ ! -d "$place/data" ]; then
 			rm -rf "$place/data.new"
 			install -d -m 0700 "${owner[@]}" "$place/data.new"
-			as_owner timeout 120 "$bin/initdb" -D "$place/data.new" -U postgres -A trust \
-				-E UTF8 --locale=C.UTF-8 --no-sync >"$place/initdb.log" 2>&1 ||
-				die "initdb failed: $(tail -n 1 "$place/initdb.log")"
+			fill "$place/data.new"
 			mv "$place/data.new" "$place/data" # whole or not at all
 		fi
 		forget_dead_server
@@ -114,6 +127,10 @@ start() {
 	fi
 	within 60 accepts || die "PostgreSQL does not answer: $place/postgres.log"
 }
+follows() {
+	[ "$(as_owner "$bin/psql" -X -A -t -h "$place/pg" -U postgres -d postgres \
+		-c "select status from pg_stat_wal_receiver")" = streaming ]
+}
 end_at_once() { end QUIT 10 || end KILL 5 || die "PostgreSQL in $place does not end"; }
 
 if [ -z "${2-}" ]; then
@@ -123,16 +140,31 @@ fi
 verb=$1 dir=$2
 shift 2
 find_place
+primary='' settings=()
 case $verb in
-start)
+start | standby)
 	find_programs
-	settings=()
+	if [ "$verb" = standby ]; then
+		[ -n "${1-}" ] || die "standby takes the primary's directory"
+		primary=$(place_of "$1")
+		shift
+		[ ! -d "$place/data" ] || [ -f "$place/data/standby.signal" ] ||
+			die "$dir holds a cluster that is no standby"
+	fi
 	while [ $# != 0 ]; do
-		[[ $1 == -c && ${2-} == *=* ]] || die "start takes -c NAME=VALUE, not '$1'"
+		[[ $1 == -c && ${2-} == *=* ]] || die "$verb takes -c NAME=VALUE, not '$1'"
 		settings+=("$2")
 		shift 2
 	done
 	start "${settings[@]}"
+	[ -z "$primary" ] || within 60 follows || die "$dir does not follow: $place/postgres.log"
+	;;
+promote)
+	find_programs
+	[ -d "$place/data" ] || die "$dir holds no cluster"
+	[ ! -f "$place/data/standby.signal" ] ||
+		as_owner "$bin/pg_ctl" promote -w -t 60 -D "$place/data" >/dev/null 2>&1 ||
+		die "PostgreSQL was not promoted: $(tail -n 1 "$place/postgres.log")"
 	;;
 stop) end INT 30 || end_at_once ;;
 kill) end_at_once ;;

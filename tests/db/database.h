@@ -3,6 +3,9 @@
  * ATHANOR_TEST_URL leads to, so that programs run side by side; and a connection beside the
  * library's own, to prepare things and to look at what came of them.
  *
+ * With ATHANOR_TEST_POOLER, the directory of PgBouncer's socket, the library goes by way of
+ * it, in transaction mode; the connection beside it does not. See run.sh.
+ *
  * These functions are called inside fibers too, where a failed assertion must not jump: what
  * fails here ends the program.
  */
@@ -19,7 +22,7 @@
 static PGconn *control;
 static char database_name[64];
 static char database_url[1024];   /* what the library is given */
-static char database_socket[256]; /* the server's directory and port, for the proxy */
+static char database_socket[256]; /* where that leads: directory and port, for the proxy */
 static char database_port[16];
 static char database_user[64];
 
@@ -29,12 +32,32 @@ static inline void die_of(const char *what, const char *why)
 	_exit(1);
 }
 
-/* A URL of the same server and user, by way of another socket or to another database. */
-static inline void make_url(char *url, size_t size, const char *database, const char *socket,
-			    const char *port)
+/* The directory of the pooler's socket; NULL: there is none. */
+static inline const char *pooler(void)
 {
-	snprintf(url, size, "postgresql:///%s?host=%s&port=%s&user=%s", database, socket, port,
-		 database_user);
+	return getenv("ATHANOR_TEST_POOLER");
+}
+
+/* First in a test that would say nothing, or something else, with a pooler between: why. */
+#define NOT_POOLED(why)                                                                            \
+	do {                                                                                       \
+		if (pooler() != NULL) {                                                            \
+			print_message("skipped: %s\n", (why));                                     \
+			skip();                                                                    \
+		}                                                                                  \
+	} while (0)
+
+static inline const char *library_options(void)
+{
+	return pooler() == NULL ? "" : "&prepared_statements=off";
+}
+
+/* A URL of the same user, by way of another socket or to another database. */
+static inline void make_url(char *url, size_t size, const char *database, const char *socket,
+			    const char *port, const char *options)
+{
+	snprintf(url, size, "postgresql:///%s?host=%s&port=%s&user=%s%s", database, socket, port,
+		 database_user, options);
 }
 
 static inline PGresult *query_control(const char *sql)
@@ -97,8 +120,15 @@ static inline int create_database(void **state)
 		 (int)getpid());
 	snprintf(sql, sizeof sql, "create database %s", database_name);
 	run_sql(sql);
-	make_url(database_url, sizeof database_url, database_name, database_socket, database_port);
+	make_url(database_url, sizeof database_url, database_name, database_socket, database_port,
+		 "");
 	connect_control(database_url);
+	if (pooler() != NULL) {
+		snprintf(database_socket, sizeof database_socket, "%s", pooler());
+		snprintf(database_port, sizeof database_port, "5432");
+	}
+	make_url(database_url, sizeof database_url, database_name, database_socket, database_port,
+		 library_options());
 	return 0;
 }
 

@@ -32,6 +32,18 @@ static inline void die_of(const char *what, const char *why)
 	_exit(1);
 }
 
+/* A new one, in $TMPDIR if a socket's path can begin with that. */
+static inline void make_directory(char *path, size_t size)
+{
+	const char *parent = getenv("TMPDIR");
+
+	if (parent == NULL || strlen(parent) > 40)
+		parent = "/tmp";
+	snprintf(path, size, "%s/athanor.XXXXXX", parent);
+	if (mkdtemp(path) == NULL)
+		die_of(path, strerror(errno));
+}
+
 /* The directory of the pooler's socket; NULL: there is none. */
 static inline const char *pooler(void)
 {

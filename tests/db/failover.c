@@ -373,9 +373,7 @@ static void lead_to(int server)
 static int setup_address(void **state)
 {
 	(void)state;
-	snprintf(address, sizeof address, "/tmp/athanor.XXXXXX");
-	if (mkdtemp(address) == NULL)
-		die_of(address, strerror(errno));
+	make_directory(address, sizeof address);
 	snprintf(address_socket, sizeof address_socket, "%s/.s.PGSQL.5432", address);
 	lead_to(STANDBY);
 	return setup_with(address, "");

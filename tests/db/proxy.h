@@ -248,9 +248,7 @@ static inline int proxy_listen(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(proxy_directory, sizeof proxy_directory, "/tmp/athanor.XXXXXX");
-	if (mkdtemp(proxy_directory) == NULL)
-		die_of(proxy_directory, strerror(errno));
+	make_directory(proxy_directory, sizeof proxy_directory);
 	snprintf(proxy_path, sizeof proxy_path, "%s/.s.PGSQL.5432", proxy_directory);
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", proxy_path);
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0)

@@ -12,9 +12,10 @@ unset "${!PG@}"
 build=${BUILD:-build}
 work=$(mktemp -d /tmp/ath-db.XXXXXX)
 chmod 755 "$work" # the servers are another user when root runs this
+export TMPDIR=$work
 passed=0
 failed=0
-children=()
+children=() # PgBouncer, and the program under way
 
 finish()
 {
@@ -52,8 +53,11 @@ run()
 {
 	local output=$work/output code good bad
 
-	timeout --foreground 300 "$@" >"$output" 2>&1 </dev/null
+	timeout 300 "$@" >"$output" 2>&1 </dev/null &
+	children[1]=$!
+	wait "${children[1]}" # and not in the foreground: a signal is to end it at once
 	code=$?
+	unset 'children[1]'
 	good=$(sed -nE 's/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$output" | tail -n 1)
 	bad=$(sed -nE 's/^\[  FAILED  \] ([0-9]+) test.*/\1/p' "$output" | tail -n 1)
 	passed=$((passed + ${good:-0}))
@@ -97,7 +101,7 @@ start_pooler()
 	END
 	setpriv --pdeathsig TERM "${as[@]}" pgbouncer "$work/pgbouncer.ini" \
 		>"$work/pgbouncer.log" 2>&1 </dev/null &
-	children+=($!)
+	children[0]=$!
 	within 20 psql -X -q -c 'select' "postgresql:///postgres?host=$work/pooler" \
 		>/dev/null 2>"$work/output"
 }

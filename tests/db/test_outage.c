@@ -35,9 +35,7 @@ static int start_cluster(void **state)
 	(void)state;
 	if (access("sql/cluster.sh", X_OK) != 0)
 		die_of("sql/cluster.sh", "is not here: run the tests from the project's directory");
-	snprintf(directory, sizeof directory, "/tmp/athanor.XXXXXX");
-	if (mkdtemp(directory) == NULL)
-		die_of(directory, strerror(errno));
+	make_directory(directory, sizeof directory);
 	cluster("start", NULL, 0);
 	cluster("url", database_url, sizeof database_url);
 	return 0;

@@ -274,9 +274,7 @@ static void listen_on_unix(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	snprintf(silent_directory, sizeof silent_directory, "/tmp/athanor.XXXXXX");
-	if (mkdtemp(silent_directory) == NULL)
-		die_of(silent_directory, strerror(errno));
+	make_directory(silent_directory, sizeof silent_directory);
 	snprintf(silent_path, sizeof silent_path, "%s/.s.PGSQL.5432", silent_directory);
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", silent_path);
 	listen_silently(AF_UNIX, &address, sizeof address);

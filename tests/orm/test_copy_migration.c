@@ -33,8 +33,8 @@ static int setup(void **state)
 {
 	alarm(LIMIT_S);
 	run_sql("drop schema public cascade; create schema public");
-	snprintf(directory, sizeof directory, "/tmp/athanor.XXXXXX");
-	return mkdtemp(directory) == NULL || open_engine(state);
+	make_directory(directory, sizeof directory);
+	return open_engine(state);
 }
 
 static int teardown(void **state)

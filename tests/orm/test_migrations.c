@@ -46,9 +46,7 @@ static int setup(void **state)
 {
 	(void)state;
 	run_sql("drop schema public cascade; create schema public");
-	snprintf(directory, sizeof directory, "/tmp/athanor.XXXXXX");
-	if (mkdtemp(directory) == NULL)
-		return -1;
+	make_directory(directory, sizeof directory);
 	done_files[0] = '\0';
 	return open_engine(state);
 }

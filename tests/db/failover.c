@@ -62,14 +62,14 @@ static void cluster(const char *verb, int server)
 {
 	char *arguments[] = { "sql/cluster.sh", (char *)(uintptr_t)verb,
 			      (char *)(uintptr_t)directories[server], NULL };
-	pid_t child, ended;
+	pid_t child, gone;
 	int status;
 
 	if (posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ) != 0)
 		die_of(arguments[0], strerror(errno));
-	while ((ended = waitpid(child, &status, WNOHANG)) == 0)
+	while ((gone = waitpid(child, &status, WNOHANG)) == 0)
 		ath_loop_turn(loop, ath_now() + 1);
-	if (ended != child || status != 0)
+	if (gone != child || status != 0)
 		die_of(verb, "cluster.sh failed");
 }
 

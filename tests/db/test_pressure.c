@@ -453,6 +453,17 @@ static void check_reader(struct batch_reader *reader, size_t i)
 		assert_null(reader->batch->results[each]);
 }
 
+/* A pooler may give either to any connection. */
+static bool is_same_backend(int64_t pid, int64_t before)
+{
+	return pooler() != NULL ? pid > 0 : pid == before;
+}
+
+static bool is_other_backend(int64_t pid, int64_t before)
+{
+	return pooler() != NULL ? pid > 0 : pid != before;
+}
+
 static void test_a_parameter_that_cannot_be_sent(void **state)
 {
 	static const char pid[] = "select pg_backend_pid()::int8";
@@ -471,7 +482,7 @@ static void test_a_parameter_that_cannot_be_sent(void **state)
 		run_fibers();
 		for (size_t i = 0; i < MANY; i++)
 			check_reader(&readers[i], i);
-		assert_int_equal(read_integer(pid), before);
+		assert_true(is_same_backend(read_integer(pid), before));
 	}
 	assert_int_equal(engine->pipeline_count, 1);
 }
@@ -524,7 +535,8 @@ static void test_copy_on_a_pipeline(void **state)
 		assert_true(batch->error.message[0] != '\0');
 		assert_int_equal(integer_of(batch), INT64_MIN);
 		/* what comes in is refused as a write, what goes out breaks the connection */
-		assert_int_equal(read_integer(pid) == before, i == 0);
+		assert_true(i == 0 ? is_same_backend(read_integer(pid), before)
+				   : is_other_backend(read_integer(pid), before));
 		assert_int_equal(read_integer("select count(*) from taken"), 1000);
 		assert_int_equal(engine->pipeline_count, 1);
 	}

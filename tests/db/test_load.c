@@ -137,6 +137,7 @@ static void test_a_slow_read_that_is_alone(void **state)
 static void test_heads_that_change_are_not_stuck(void **state)
 {
 	(void)state;
+	NOT_POOLED("a busy connection is a reason for another one");
 	for (int i = 0; i <= PIPELINES; i++)
 		start_slow(i);
 	start_fast();

@@ -145,6 +145,11 @@ int ath_engine_statement_timeout(const struct ath_engine *engine)
 	return engine->url.statement_timeout_ms;
 }
 
+bool ath_engine_is_pooled(const struct ath_engine *engine)
+{
+	return engine->url.pooler;
+}
+
 /* ---- connecting ------------------------------------------------------------------------- */
 
 struct connecting {

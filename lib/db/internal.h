@@ -94,6 +94,8 @@ bool ath_connection_is_usable(struct ath_connection *connection);
 struct ath_loop *ath_engine_loop(const struct ath_engine *engine);
 /* What the engine's connections were told, in milliseconds; 0: none. */
 int ath_engine_statement_timeout(const struct ath_engine *engine);
+/* By way of a pooler of transactions: the session belongs to others between them. */
+bool ath_engine_is_pooled(const struct ath_engine *engine);
 
 /*
  * Runs a batch of reads on a pipeline and waits for it. A connection that died is replaced

@@ -1,8 +1,10 @@
 /*
  * migrations.c - numbered SQL files, in dbmate's form, applied in order.
  *
- * The whole run holds one advisory lock, so that several programs may start at once. A file's
- * SQL is sent as it is; its version is a parameter like every other value.
+ * The whole run holds one advisory lock, so that several programs may start at once. Behind a
+ * pooler of transactions it would stay with a session that is another's next: there each
+ * transaction takes it, and looks again what others have done before. A file's SQL is sent as it
+ * is; its version is a parameter like every other value.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +13,9 @@
 #include <sys/stat.h>
 
 #include "orm/internal.h"
+
+#define LOCK             "(4702958641223)"
+#define LOCK_TRANSACTION "select pg_advisory_xact_lock" LOCK
 
 enum { MAX_FILE = 4 * 1024 * 1024, MAX_VERSION = 64, MAX_ALL = 1024 * 1024 * 1024 };
 
@@ -24,6 +29,7 @@ struct run {
 	struct ath_engine *engine;
 	struct ath_connection *connection;
 	struct ath_arena *arena;
+	bool pooled;
 	const char *directory;
 	struct migration *migrations; /* by version */
 	size_t count;
@@ -244,9 +250,26 @@ static char *section(char *text, const char *name, bool *transaction)
 	return line_end;
 }
 
+/* False: another program has been faster, and nothing is left to do. */
+static bool begin(struct run *run, const struct migration *migration, bool up)
+{
+	static const char *const texts[] = { "BEGIN", LOCK_TRANSACTION };
+	static const char *const rollback[] = { "ROLLBACK" };
+
+	execute_only(run, run->pooled ? 2 : 1, texts, NULL);
+	if (!run->pooled || !ok(run))
+		return true;
+	for (size_t i = 0; i < run->count; i++)
+		run->migrations[i].applied = false;
+	read_applied(run);
+	if (!ok(run) || migration->applied != up)
+		return true;
+	execute_only(run, 1, rollback, NULL);
+	return false;
+}
+
 static void apply(struct run *run, const struct migration *migration, bool up)
 {
-	static const char *const begin[] = { "BEGIN" };
 	static const char *const record[] = { "insert into schema_migrations (version) values ($1)",
 					      "COMMIT" };
 	static const char *const forget[] = { "delete from schema_migrations where version = $1",
@@ -264,8 +287,8 @@ static void apply(struct run *run, const struct migration *migration, bool up)
 			      migration->file, up ? "up" : "down");
 		return;
 	}
-	if (transaction)
-		execute_only(run, 1, begin, NULL);
+	if (transaction && !begin(run, migration, up))
+		return;
 	if (ok(run) && ath_connection_script(run->connection, sql, &cause) != ATH_OK) {
 		ath_error_set(run->error, cause.status, "%s: %s", migration->file, cause.message);
 		return;
@@ -300,30 +323,43 @@ static void take_back_newest(struct run *run)
 		apply(run, &run->migrations[i - 1], false);
 }
 
+/* The lock, and the table behind it. */
+static void prepare(struct run *run)
+{
+	static const char *const lock[] = { "select pg_advisory_lock" LOCK };
+	static const char *const table[] = { LOCK_TRANSACTION,
+					     "create table if not exists schema_migrations "
+					     "(version varchar(128) primary key)" };
+
+	if (!run->pooled)
+		execute_only(run, 1, lock, NULL);
+	execute_only(run, 2, table, NULL); /* one transaction */
+}
+
 static enum ath_status migrate(struct ath_engine *engine, const char *directory,
 			       void (*done)(const char *file), struct ath_error *error,
 			       void (*what)(struct run *run))
 {
-	static const char *const lock[] = { "select pg_advisory_lock(4702958641223)" };
-	static const char *const table[] = { "create table if not exists schema_migrations "
-					     "(version varchar(128) primary key)" };
-	static const char *const unlock[] = { "select pg_advisory_unlock(4702958641223)" };
-	struct run run = { .engine = engine, .directory = directory, .done = done, .error = error };
+	static const char *const unlock[] = { "select pg_advisory_unlock" LOCK };
+	struct run run = { .engine = engine,
+			   .pooled = ath_engine_is_pooled(engine),
+			   .directory = directory,
+			   .done = done,
+			   .error = error };
 
 	ath_error_clear(error);
 	if (ath_arena_open(&run.arena, MAX_ALL) != ATH_OK)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	list_files(&run);
 	if (ok(&run) && ath_engine_checkout(engine, &run.connection, ATH_NEVER, error) == ATH_OK) {
-		execute_only(&run, 1, lock, NULL);
-		execute_only(&run, 1, table, NULL);
+		prepare(&run);
 		read_applied(&run);
 		if (ok(&run))
 			what(&run);
-		if (ok(&run)) /* after an error the connection goes, and its locks with it */
-			execute_only(&run, 1, unlock, NULL);
-		else
+		if (!ok(&run)) /* the connection goes, and its locks with it */
 			ath_connection_spoil(run.connection);
+		else if (!run.pooled)
+			execute_only(&run, 1, unlock, NULL);
 	}
 	ath_engine_give_back(engine, &run.connection);
 	ath_arena_close(&run.arena);

@@ -279,6 +279,8 @@ ATH_API bool ath_create_all(struct ath_session *session, const struct ath_model 
  * Brings the database to the newest of the migrations in a directory: files named
  * <digits>_<name>.sql in dbmate's form, with "-- migrate:up" and "-- migrate:down". Each runs
  * in its own transaction, all under one advisory lock, and is recorded in schema_migrations.
+ * With prepared_statements=off the lock is each transaction's, and a file that has none
+ * ("transaction:false") is not under it.
  *
  * @param done   called for each migration that was applied; may be NULL
  * @param error  names the file and what the database said

@@ -40,7 +40,7 @@ APP_SRC := $(sort $(wildcard app/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 APP_OBJ := $(APP_SRC:%.c=$(BUILD)/%.o)
 # tests/<room>/test_*.c are programs, and so is what tests/db/run.sh runs
-TEST_SRC := $(sort $(wildcard tests/*/test_*.c)) tests/db/failover.c
+TEST_SRC := $(sort $(wildcard tests/*/test_*.c)) tests/db/failover.c tests/db/pooled.c
 TEST_BIN := $(TEST_SRC:%.c=$(BUILD)/%)
 
 .PHONY: all help

@@ -115,10 +115,13 @@ run_pooled()
 		fail "PgBouncer" "$work/pgbouncer.log"
 		return
 	fi
+	export ATHANOR_TEST_POOLER=$work/pooler
 	for source in tests/db/test_*.c tests/orm/test_*.c; do
 		grep -q create_database "$source" || continue # it has none in that server
-		ATHANOR_TEST_POOLER=$work/pooler run "$build/${source%.c}"
+		run "$build/${source%.c}"
 	done
+	run "$build/tests/db/pooled"
+	unset ATHANOR_TEST_POOLER
 }
 run_pooled
 

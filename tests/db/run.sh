@@ -77,7 +77,7 @@ if [ -z "${ATHANOR_TEST_URL-}" ]; then
 fi
 
 # It refuses root, and whoever gets to its socket is the superuser: only we and the server's user.
-start_pooler()
+start_pooler() # SIZE: its connections to the server, for each database
 {
 	local owner=() as=() server
 
@@ -96,34 +96,46 @@ start_pooler()
 		listen_port = 5432
 		auth_type = any
 		pool_mode = transaction
-		default_pool_size = 20
+		default_pool_size = $1
 		max_client_conn = 500
 	END
 	setpriv --pdeathsig TERM "${as[@]}" pgbouncer "$work/pgbouncer.ini" \
 		>"$work/pgbouncer.log" 2>&1 </dev/null &
 	children[0]=$!
+	export ATHANOR_TEST_POOLER=$work/pooler
 	within 20 psql -X -q -c 'select' "postgresql:///postgres?host=$work/pooler" \
 		>/dev/null 2>"$work/output"
 }
 
-run_pooled()
+stop_pooler()
+{
+	kill "${children[0]}"
+	wait "${children[0]}"
+	unset 'children[0]' ATHANOR_TEST_POOLER
+}
+
+run_suite()
 {
 	local source
 
-	if ! start_pooler; then
-		cat "$work/output"
-		fail "PgBouncer" "$work/pgbouncer.log"
-		return
-	fi
-	export ATHANOR_TEST_POOLER=$work/pooler
 	for source in tests/db/test_*.c tests/orm/test_*.c; do
 		grep -q create_database "$source" || continue # it has none in that server
 		run "$build/${source%.c}"
 	done
-	run "$build/tests/db/pooled"
-	unset ATHANOR_TEST_POOLER
 }
-run_pooled
+
+run_pooled() # SIZE COMMAND...
+{
+	if start_pooler "$1"; then
+		"${@:2}"
+	else
+		cat "$work/output"
+		fail "PgBouncer" "$work/pgbouncer.log"
+	fi
+	stop_pooler
+}
+run_pooled 20 run_suite
+run_pooled 2 run "$build/tests/db/pooled"
 
 # ---- a standby takes over ----------------------------------------------------------------
 

@@ -93,6 +93,7 @@ static void leave_with_neighbours(void)
 static void test_a_client_that_leaves(void **state)
 {
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	leave_with_neighbours();
 }
 
@@ -100,6 +101,7 @@ static void test_a_client_that_leaves(void **state)
 static void test_a_client_that_leaves_a_single_pipeline(void **state)
 {
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	leave_with_neighbours();
 	assert_int_equal(engine->pipeline_count, 1);
 	assert_int_equal(engine->pool_count, 1);
@@ -108,6 +110,7 @@ static void test_a_client_that_leaves_a_single_pipeline(void **state)
 static void test_a_deadline_that_passes(void **state)
 {
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	slow.timeout = 10;
 	start_reader(&slow);
 	run_fibers();
@@ -120,6 +123,7 @@ static void test_a_deadline_that_passes(void **state)
 static void test_closed_meanwhile(void **state)
 {
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	slow.timeout = 10;
 	start_reader(&slow);
 	while (!slow.ended || ath_loop_fibers(loop) == 0)
@@ -146,6 +150,7 @@ static void test_what_a_moved_read_left_behind(void **state)
 	struct reader moved = { .text = "select 1::int8 from (select pg_advisory_xact_lock(8)) s" };
 
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	run_sql("select pg_advisory_lock(7), pg_advisory_lock(8)");
 	slow.text = LOCKED;
 	start_reader(&slow);
@@ -185,6 +190,7 @@ static void hit_one_that_waits(void)
 static void test_one_that_is_hit_is_repeated(void **state)
 {
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	tell_proxy(PROXY_RESET);
 	ath_connection_expect_cancel(engine->pipelines[0]);
 	hit_one_that_waits();
@@ -229,6 +235,7 @@ static void test_many_that_leave(void **state)
 	static struct reader leaving[FEW];
 
 	(void)state;
+	NOT_POOLED("behind a pooler nothing is cancelled");
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < FEW; i++) {
 			leaving[i] = (struct reader){ .text = "select 3::int8 from pg_sleep(0.01)",

@@ -721,11 +721,6 @@ unsigned ath_connection_number(const struct ath_connection *connection)
 	return connection->number;
 }
 
-int64_t ath_connection_opened_at(const struct ath_connection *connection)
-{
-	return connection->opened_at;
-}
-
 int ath_connection_backend(const struct ath_connection *connection)
 {
 	return connection->driver->backend(connection->handle);

@@ -266,14 +266,15 @@ void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connec
 	engine->driver->close(handle);
 }
 
-/* One that was just opened would be followed by one like it: that would be a storm. */
+/* Not all the time: while the server has no successor that would be a storm. */
 void ath_engine_demoted(struct ath_engine *engine, const struct ath_connection *connection)
 {
 	enum { RECENT_MS = 1000 };
 
-	if (ath_now() - ath_connection_opened_at(connection) < RECENT_MS ||
-	    ath_connection_number(connection) < engine->first_good)
+	if (ath_connection_number(connection) < engine->first_good ||
+	    (engine->left_at != 0 && ath_now() - engine->left_at < RECENT_MS))
 		return;
+	engine->left_at = ath_now();
 	engine->first_good = engine->connections + 1;
 	ath_pool_leave(engine);
 	ath_pipeline_leave(engine);

@@ -29,6 +29,7 @@ struct ath_engine {
 	size_t jobs;          /* connects under way on other threads, and cancels */
 	unsigned connections; /* opened so far: the number of the newest */
 	unsigned first_good;  /* those before it are not used again */
+	int64_t left_at;      /* when it was set */
 
 	struct ath_connection *pipelines[2 * ATH_MAX_PIPELINES]; /* with those that are leaving */
 	size_t pipeline_count, pipelines_opening;
@@ -85,7 +86,6 @@ unsigned ath_connection_number(const struct ath_connection *connection);
  * first of all batches of a pipeline is its own.
  */
 bool ath_connection_take_abandoned(struct ath_connection *connection);
-int64_t ath_connection_opened_at(const struct ath_connection *connection);
 int ath_connection_backend(const struct ath_connection *connection);
 /*
  * A cancel is under way, or is over. It may come late and hit another batch: what it hits is

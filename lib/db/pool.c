@@ -248,8 +248,10 @@ static void judge(struct ath_engine *engine, struct ath_connection *connection,
 {
 	const char *sqlstate = batch->error.sqlstate;
 
-	if (strcmp(sqlstate, "25006") == 0 && !batch->read_only)
+	if (strcmp(sqlstate, "25006") == 0 && !batch->read_only) {
+		ath_connection_spoil(connection); /* whatever becomes of the others */
 		ath_engine_demoted(engine, connection);
+	}
 	if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
 		ath_connection_spoil(connection);
 }

@@ -59,17 +59,21 @@ static inline const char *pooler(void)
 		}                                                                                  \
 	} while (0)
 
-static inline const char *library_options(void)
+/* A URL of the same user for libpq, by way of another socket or to another database. */
+static inline void make_plain_url(char *url, size_t size, const char *database, const char *socket,
+				  const char *port)
 {
-	return pooler() == NULL ? "" : "&prepared_statements=off";
+	snprintf(url, size, "postgresql:///%s?host=%s&port=%s&user=%s", database, socket, port,
+		 database_user);
 }
 
-/* A URL of the same user, by way of another socket or to another database. */
+/* The same for the library. */
 static inline void make_url(char *url, size_t size, const char *database, const char *socket,
-			    const char *port, const char *options)
+			    const char *port)
 {
-	snprintf(url, size, "postgresql:///%s?host=%s&port=%s&user=%s%s", database, socket, port,
-		 database_user, options);
+	make_plain_url(url, size, database, socket, port);
+	if (pooler() != NULL)
+		strncat(url, "&prepared_statements=off", size - strlen(url) - 1);
 }
 
 static inline PGresult *query_control(const char *sql)
@@ -132,15 +136,14 @@ static inline int create_database(void **state)
 		 (int)getpid());
 	snprintf(sql, sizeof sql, "create database %s", database_name);
 	run_sql(sql);
-	make_url(database_url, sizeof database_url, database_name, database_socket, database_port,
-		 "");
+	make_plain_url(database_url, sizeof database_url, database_name, database_socket,
+		       database_port);
 	connect_control(database_url);
 	if (pooler() != NULL) {
 		snprintf(database_socket, sizeof database_socket, "%s", pooler());
 		snprintf(database_port, sizeof database_port, "5432");
 	}
-	make_url(database_url, sizeof database_url, database_name, database_socket, database_port,
-		 library_options());
+	make_url(database_url, sizeof database_url, database_name, database_socket, database_port);
 	return 0;
 }
 

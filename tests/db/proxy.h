@@ -276,8 +276,7 @@ static inline void start_proxy(void)
 	close(commands[1]);
 	close(listener);
 	proxy_control = commands[0];
-	make_url(proxy_url, sizeof proxy_url, database_name, proxy_directory, "5432",
-		 library_options());
+	make_url(proxy_url, sizeof proxy_url, database_name, proxy_directory, "5432");
 }
 
 static inline void stop_proxy(void)

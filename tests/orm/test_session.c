@@ -952,9 +952,10 @@ static void add_many(struct ath_session *db, int count, int round)
 		new_person(db, "Name", ath_arena_printf(db->arena, "%d.%d@x", round, i));
 }
 
+/* A pooler passes on the beginning of a long batch, and of its answers, while the rest comes. */
 static void expect_one_round_trip(int line)
 {
-	if (expect(proxy_counts->round_trips == 1, "one round trip", line))
+	if (expect(proxy_counts->round_trips == 1 || pooler() != NULL, "one round trip", line))
 		expect(proxy_counts->syncs == 1, "one sync", line);
 	tell_proxy(PROXY_RESET);
 }

@@ -107,6 +107,21 @@ void ath_arena_reset(struct ath_arena *arena)
 	arena->failed = false;
 }
 
+void ath_arena_rewind(struct ath_arena *arena)
+{
+#ifdef ATH_ARENA_MALLOC
+	ath_arena_reset(arena);
+#else
+	run_cleanups(arena);
+	for (struct block *block = arena->first; block != NULL; block = block->next)
+		block->used = 0;
+	arena->current = arena->first;
+	arena->reserve->used = 0;
+	arena->used = 0;
+	arena->failed = false;
+#endif
+}
+
 void ath_arena_close(struct ath_arena **arena)
 {
 	if (arena == NULL || *arena == NULL)
@@ -128,14 +143,20 @@ size_t ath_arena_used(const struct ath_arena *arena)
 	return arena->used;
 }
 
-/* A new current block with room for size bytes. */
+/* A new current block with room for size bytes, or one that was kept. */
 static struct block *add_block(struct ath_arena *arena, size_t size)
 {
 	struct block *block;
 #ifndef ATH_ARENA_MALLOC
-	size_t usual = arena->current == NULL ? FIRST_BLOCK - sizeof(struct block)
-					      : 2 * arena->current->size;
+	size_t usual;
 
+	while (arena->current != NULL && arena->current->next != NULL) {
+		arena->current = arena->current->next;
+		if (size <= arena->current->size)
+			return arena->current;
+	}
+	usual = arena->current == NULL ? FIRST_BLOCK - sizeof(struct block)
+				       : 2 * arena->current->size;
 	if (usual > LARGEST_BLOCK)
 		usual = LARGEST_BLOCK;
 	block = block_new(size > usual ? size : usual);

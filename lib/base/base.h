@@ -204,6 +204,21 @@ ATH_API size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_T
 /** Reads RFC 3339 with any offset, years 0001 to 9999, and "infinity", "-infinity". */
 ATH_API bool ath_timestamp_parse(struct ath_text text, struct ath_timestamp *moment) ATH_MUST_CHECK;
 
+/**
+ * A day of the calendar: days since 1970-01-01. INT32_MIN and INT32_MAX are PostgreSQL's
+ * -infinity and infinity. Zero in a row that is to be inserted means "not set".
+ */
+struct ath_date {
+	int32_t days;
+};
+
+#define ATH_DATE_MAX_TEXT 24
+
+/** ISO 8601, "2024-05-06"; returns the length, NUL excluded. */
+ATH_API size_t ath_date_format(struct ath_date date, char text[ATH_DATE_MAX_TEXT]);
+/** Reads that form, years 0001 to 9999, and "infinity", "-infinity". */
+ATH_API bool ath_date_parse(struct ath_text text, struct ath_date *date) ATH_MUST_CHECK;
+
 /** RFC 4122; all zero in a row that is to be inserted means "not set". */
 struct ath_uuid {
 	unsigned char bytes[16];
@@ -217,12 +232,45 @@ ATH_API void ath_uuid_format(struct ath_uuid uuid, char text[ATH_UUID_TEXT]);
 /** The form 8-4-4-4-12, in either case. */
 ATH_API bool ath_uuid_parse(struct ath_text text, struct ath_uuid *uuid) ATH_MUST_CHECK;
 
+/* ---- exact numbers ---------------------------------------------------------------------- */
+
+#define ATH_DECIMAL_DIGITS   38
+#define ATH_DECIMAL_MAX_TEXT 44
+
+/**
+ * An exact decimal number: a coefficient of at most 38 digits, in two halves, of which scale (0 to
+ * 38) stand behind the point. All zero is 0.
+ */
+struct ath_decimal {
+	int64_t high;
+	uint64_t low;
+	int64_t scale;
+};
+
+/** ath_decimal_of(1999, 2) is 19.99; scale is 0 to 38: with another it is no number. */
+ATH_API struct ath_decimal ath_decimal_of(int64_t coefficient, int scale);
+/** Reads "-12.50" or "1.5e3" without a loss; false when it has more than 38 digits. */
+ATH_API bool ath_decimal_parse(struct ath_text text, struct ath_decimal *value) ATH_MUST_CHECK;
+/** All digits, those that are zero too: "12.50"; returns the length, NUL excluded; 0: no number. */
+ATH_API size_t ath_decimal_format(struct ath_decimal value, char text[ATH_DECIMAL_MAX_TEXT]);
+/**
+ * Below, equal to or above zero as a is less than, equal to or more than b: 1.5 equals 1.50. What
+ * is no number is less than all that are.
+ */
+ATH_API int ath_decimal_compare(struct ath_decimal a, struct ath_decimal b);
+/** How many digits there are, zeros in front aside. */
+ATH_API int ath_decimal_digits(struct ath_decimal value);
+/** The same number with so many digits behind the point; false, and unchanged, when it is not. */
+ATH_API bool ath_decimal_rescale(struct ath_decimal *value, int scale) ATH_MUST_CHECK;
+
 /* ---- JSON primitives (RFC 8259) ----------------------------------------------------------- */
 
 /** A string with its quotes. Invalid UTF-8 comes out as U+FFFD. */
 ATH_API void ath_buffer_json_text(struct ath_buffer *buffer, const char *data, size_t length);
 /** The shortest form that reads back as the same double; NaN and infinities fail the buffer. */
 ATH_API void ath_buffer_json_double(struct ath_buffer *buffer, double value);
+/** Bytes as RFC 4648's base64, without quotes. */
+ATH_API void ath_buffer_base64(struct ath_buffer *buffer, const void *data, size_t length);
 
 #ifdef __cplusplus
 }

@@ -40,9 +40,22 @@ static inline uint64_t ath_hash(const void *data, size_t length)
 	return hash ^ hash >> 29;
 }
 
+__extension__ typedef __int128 ath_int128;
+
+/** The coefficient in one piece. */
+ath_int128 ath_decimal_coefficient(struct ath_decimal value);
+/** False when it has more than 38 digits or the scale is not 0 to 38. */
+bool ath_decimal_make(ath_int128 coefficient, int64_t scale,
+		      struct ath_decimal *value) ATH_MUST_CHECK;
+
+/** Strict base64 into out, which has room for 3 bytes for every 4 characters. */
+bool ath_base64_decode(struct ath_text text, unsigned char *out, size_t *length) ATH_MUST_CHECK;
+
 /** Counts bytes that live elsewhere but as long as the arena; false, and failed, past the ceiling.
  */
 bool ath_arena_charge(struct ath_arena *arena, size_t bytes);
+/** As a reset, but all memory is kept, for what will take as much again. */
+void ath_arena_rewind(struct ath_arena *arena);
 /** Are that many bytes still free below the ceiling? A quarter of it is always enough. */
 bool ath_arena_has_room(const struct ath_arena *arena, size_t bytes);
 /**

@@ -1,5 +1,5 @@
 /*
- * time.c - timestamps as RFC 3339 text and back.
+ * time.c - timestamps as RFC 3339 text and back, and dates.
  *
  * Days are counted with the proleptic Gregorian calendar in eras of 400 years that begin
  * on 1 March, so that the leap day is the last of its year and no table is needed.
@@ -57,33 +57,57 @@ static char *put_digits(char *at, int64_t value, int width)
 	return at + width;
 }
 
-size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_TIMESTAMP_MAX_TEXT])
+static size_t put_infinity(char *text, bool negative)
 {
-	int64_t seconds, micros, days, of_day, year, month, day;
-	char *at = text;
+	const char *infinity = negative ? "-infinity" : "infinity";
 
-	if (moment.microseconds == INT64_MAX || moment.microseconds == INT64_MIN) {
-		const char *infinity = moment.microseconds > 0 ? "infinity" : "-infinity";
+	memcpy(text, infinity, strlen(infinity) + 1);
+	return strlen(infinity);
+}
 
-		memcpy(text, infinity, strlen(infinity) + 1);
-		return strlen(infinity);
-	}
-	seconds = floor_divide(moment.microseconds, second);
-	micros = moment.microseconds % second;
-	micros += micros < 0 ? second : 0;
-	days = floor_divide(seconds, day_seconds);
-	of_day = seconds - days * day_seconds;
+/* Outside 0000 to 9999 in ISO 8601's expanded form. */
+static char *put_date(char *at, int64_t days)
+{
+	int64_t year, month, day;
+
 	civil_from_days(days, &year, &month, &day);
-	if (year < 0 || year > 9999) { /* ISO 8601's expanded years */
+	if (year < 0 || year > 9999) {
 		*at++ = year < 0 ? '-' : '+';
-		at = put_digits(at, year < 0 ? -year : year, 6);
+		year = year < 0 ? -year : year;
+		at = put_digits(at, year, year > 999999 ? 7 : 6);
 	} else {
 		at = put_digits(at, year, 4);
 	}
 	*at++ = '-';
 	at = put_digits(at, month, 2);
 	*at++ = '-';
-	at = put_digits(at, day, 2);
+	return put_digits(at, day, 2);
+}
+
+size_t ath_date_format(struct ath_date date, char text[ATH_DATE_MAX_TEXT])
+{
+	char *at;
+
+	if (date.days == INT32_MAX || date.days == INT32_MIN)
+		return put_infinity(text, date.days < 0);
+	at = put_date(text, date.days);
+	*at = '\0';
+	return (size_t)(at - text);
+}
+
+size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_TIMESTAMP_MAX_TEXT])
+{
+	int64_t seconds, micros, days, of_day;
+	char *at;
+
+	if (moment.microseconds == INT64_MAX || moment.microseconds == INT64_MIN)
+		return put_infinity(text, moment.microseconds < 0);
+	seconds = floor_divide(moment.microseconds, second);
+	micros = moment.microseconds % second;
+	micros += micros < 0 ? second : 0;
+	days = floor_divide(seconds, day_seconds);
+	of_day = seconds - days * day_seconds;
+	at = put_date(text, days);
 	*at++ = 'T';
 	at = put_digits(at, of_day / 3600, 2);
 	*at++ = ':';
@@ -179,23 +203,60 @@ static bool civil_valid(int64_t year, int64_t month, int64_t day)
 	       day <= lengths[month - 1] + (leap && month == 2);
 }
 
+static bool is_infinity(struct ath_text text)
+{
+	return ath_text_is(text, "infinity") || ath_text_is(text, "-infinity");
+}
+
+/* Days since 1970-01-01. */
+static int64_t take_date(struct reader *reader)
+{
+	int64_t year, month, day;
+
+	year = take_digits(reader, 4);
+	take(reader, "-");
+	month = take_digits(reader, 2);
+	take(reader, "-");
+	day = take_digits(reader, 2);
+	if (reader->failed || !civil_valid(year, month, day)) {
+		reader->failed = true;
+		return 0;
+	}
+	return days_from_civil(year, month, day);
+}
+
+bool ath_date_parse(struct ath_text text, struct ath_date *date)
+{
+	struct reader reader = { .at = text.data };
+	int64_t days;
+
+	if (is_infinity(text)) {
+		date->days = *text.data == '-' ? INT32_MIN : INT32_MAX;
+		return true;
+	}
+	if (text.length == 0)
+		return false;
+	reader.end = text.data + text.length;
+	days = take_date(&reader);
+	if (reader.failed || reader.at != reader.end)
+		return false;
+	date->days = (int32_t)days;
+	return true;
+}
+
 bool ath_timestamp_parse(struct ath_text text, struct ath_timestamp *moment)
 {
 	struct reader reader = { .at = text.data };
-	int64_t year, month, day, hour, minute, whole, micros, offset;
+	int64_t days, hour, minute, whole, micros, offset;
 
-	if (ath_text_is(text, "infinity") || ath_text_is(text, "-infinity")) {
+	if (is_infinity(text)) {
 		moment->microseconds = *text.data == '-' ? INT64_MIN : INT64_MAX;
 		return true;
 	}
 	if (text.length == 0)
 		return false;
 	reader.end = text.data + text.length;
-	year = take_digits(&reader, 4);
-	take(&reader, "-");
-	month = take_digits(&reader, 2);
-	take(&reader, "-");
-	day = take_digits(&reader, 2);
+	days = take_date(&reader);
 	take(&reader, "Tt ");
 	hour = take_digits(&reader, 2);
 	take(&reader, ":");
@@ -204,10 +265,9 @@ bool ath_timestamp_parse(struct ath_text text, struct ath_timestamp *moment)
 	whole = take_digits(&reader, 2);
 	micros = take_fraction(&reader);
 	offset = take_offset(&reader);
-	if (reader.failed || reader.at != reader.end || !civil_valid(year, month, day) ||
-	    hour > 23 || minute > 59 || whole > 60)
+	if (reader.failed || reader.at != reader.end || hour > 23 || minute > 59 || whole > 60)
 		return false;
-	whole += days_from_civil(year, month, day) * day_seconds + hour * 3600 + minute * 60;
+	whole += days * day_seconds + hour * 3600 + minute * 60;
 	moment->microseconds = (whole - offset) * second + micros;
 	return true;
 }

@@ -82,6 +82,11 @@ $(BUILD)/tests/bench/threads: $(BUILD)/tests/bench/threads.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lpq -pthread
 
+ORM_BENCH := $(BUILD)/tests/bench/orm $(BUILD)/tests/bench/libpq $(BUILD)/tests/bench/pipelines
+$(ORM_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
 # ---- running -----------------------------------------------------------------------------
 
 .PHONY: packages run start stop
@@ -121,10 +126,11 @@ test: test-packages
 check: test-programs
 	@tests/run.sh $(BUILD)
 
-#: make bench       requests a second and CPU time, beside a thread-per-request program
-bench: all $(BUILD)/tests/bench/threads
+#: make bench       requests a second and CPU time, beside programs written by hand
+bench: all $(BUILD)/tests/bench/threads $(ORM_BENCH)
 	@tests/bench/bench.sh
 	@tests/bench/bench.sh --memory
+	@tests/bench/orm.sh
 
 FUZZ_SECONDS ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))

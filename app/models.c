@@ -10,6 +10,7 @@ ATH_MODEL(post, "posts", ATH_COLUMN(post, id, .primary_key = true),
 	  ATH_COLUMN(post, user_id, .references = &user_model, .on_delete = ATH_CASCADE,
 		     .index = true),
 	  ATH_COLUMN(post, title, .min_length = 1, .max_length = 300),
-	  ATH_COLUMN(post, created_at, .server_default = "now()", .read_only = true));
+	  ATH_COLUMN(post, created_at, .server_default = "now()", .read_only = true),
+	  ATH_BELONGS_TO(post, author, user, user_id));
 
 const struct ath_model *const models[] = { &user_model, &post_model, NULL };

@@ -4,12 +4,15 @@
 
 #include <athanor.h>
 
+struct user;
+
 /** What a user has written. */
 struct post {
 	int64_t id;
-	int64_t user_id; /**< the author */
+	int64_t user_id; /**< the author's */
 	const char *title;
 	struct ath_timestamp created_at; /**< the database fills it in */
+	struct user *author;             /**< filled only by ath_load() */
 };
 ATH_DECLARE(post);
 

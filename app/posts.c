@@ -43,14 +43,17 @@ struct ath_response *create_post(struct ath_request *req)
 	return post_created(req, post, "/posts/%" PRId64, post->id);
 }
 
-/* GET /posts/7 */
+/* GET /posts/7, with its author when asked: GET /posts/7?with=author */
 struct ath_response *show_post(struct ath_request *req)
 {
 	struct ath_session *db = ath_request_session(req);
 	struct post *post = post_get(db, ath_path_int(req, "id"));
+	const char *with = ath_arg(req, "with");
 
 	if (post == NULL)
 		return ath_problem(req, 404, "no such post");
+	if (with != NULL && strcmp(with, "author") == 0)
+		ath_load(db, post, ((struct post_list){ &post, 1 }), author);
 	return post_json(req, 200, post);
 }
 

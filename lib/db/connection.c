@@ -781,10 +781,16 @@ static bool is_outdated(const struct ath_connection *connection)
 	       (most > 0 && ath_now() - connection->opened_at > most);
 }
 
-bool ath_connection_is_usable(struct ath_connection *connection)
+bool ath_connection_is_clean(struct ath_connection *connection)
 {
 	return !connection->dead && !connection->spoilt && connection->outstanding == 0 &&
-	       !is_outdated(connection) && connection->driver->is_idle(connection->handle);
+	       !is_outdated(connection) && !connection->driver->in_transaction(connection->handle);
+}
+
+bool ath_connection_is_usable(struct ath_connection *connection)
+{
+	return ath_connection_is_clean(connection) &&
+	       connection->driver->is_idle(connection->handle);
 }
 
 enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,

@@ -21,13 +21,49 @@ extern "C" {
 	X(INT64, int64_t, int64)                                                                   \
 	X(DOUBLE, double, double)                                                                  \
 	X(TIMESTAMP, struct ath_timestamp, timestamp)                                              \
+	X(DATE, struct ath_date, date)                                                             \
+	X(DECIMAL, struct ath_decimal, decimal)                                                    \
+	X(ENUM, unsigned, enum)                                                                    \
 	X(UUID, struct ath_uuid, uuid)
 
+/* The same of types that are pointers, whose NULL is SQL's where the column may be NULL. */
+#define ATH_POINTER_MAP(X)                                                                         \
+	X(TEXT, const char *, text)                                                                \
+	X(JSON, struct ath_json, json)                                                             \
+	X(BYTES, struct ath_bytes, bytes)                                                          \
+	X(TEXT_ARRAY, struct ath_text_array, text_array)                                           \
+	X(INT64_ARRAY, struct ath_int64_array, int64_array)                                        \
+	X(UUID_ARRAY, struct ath_uuid_array, uuid_array)
+
 enum ath_type {
-	ATH_TYPE_TEXT,
 #define X(type, c_type, name) ATH_TYPE_##type,
-	ATH_SCALAR_MAP(X)
+	ATH_POINTER_MAP(X) ATH_SCALAR_MAP(X)
 #undef X
+};
+
+/** A JSON document (RFC 8259) as text, which PostgreSQL may write in another way than it came. */
+struct ath_json {
+	const char *text;
+};
+
+/** Any bytes, NUL too. */
+struct ath_bytes {
+	const unsigned char *data;
+	size_t length;
+};
+
+/* Arrays; an element of a text array may be NULL. */
+struct ath_text_array {
+	const char *const *items;
+	size_t count;
+};
+struct ath_int64_array {
+	const int64_t *items;
+	size_t count;
+};
+struct ath_uuid_array {
+	const struct ath_uuid *items;
+	size_t count;
 };
 
 /* The nullable forms: struct ath_null_int32 { int32_t value; bool valid; }. Zero is NULL. */
@@ -41,36 +77,38 @@ ATH_SCALAR_MAP(X)
 
 /** One value, or an array of them, on its way into a statement. */
 struct ath_value {
-	enum ath_type type;
+	enum ath_type type; /**< of an array: that of its elements */
 	bool null;
 	bool array;
 	size_t count; /**< elements of an array */
 	union {
 		bool boolean;
-		int64_t integer; /**< int16, int32 and int64 */
+		int64_t integer; /**< int16, int32, int64 and enum */
 		double real;
 		struct ath_timestamp timestamp;
+		struct ath_date date;
+		struct ath_decimal decimal;
 		struct ath_uuid uuid;
-		const char *text;  /**< borrowed until the statement has run */
+		struct ath_bytes bytes;
+		const char *text;  /**< JSON too; borrowed until the statement has run */
 		const void *items; /**< of an array: borrowed likewise */
+		struct {
+			const void *items;
+			/** where element i is, NULL being SQL's; NULL: side by side in items */
+			const void *(*item)(const void *items, size_t i);
+		} list;
 	} as;
 };
 
-ATH_API struct ath_value ath_value_bool(bool value);
-ATH_API struct ath_value ath_value_int16(int16_t value);
-ATH_API struct ath_value ath_value_int32(int32_t value);
-ATH_API struct ath_value ath_value_int64(int64_t value);
-ATH_API struct ath_value ath_value_double(double value);
-ATH_API struct ath_value ath_value_timestamp(struct ath_timestamp value);
-ATH_API struct ath_value ath_value_uuid(struct ath_uuid value);
-ATH_API struct ath_value ath_value_text(const char *value); /**< NULL is SQL's NULL */
-ATH_API struct ath_value ath_array_bool(const bool *items, size_t count);
-ATH_API struct ath_value ath_array_int16(const int16_t *items, size_t count);
-ATH_API struct ath_value ath_array_int32(const int32_t *items, size_t count);
-ATH_API struct ath_value ath_array_int64(const int64_t *items, size_t count);
-ATH_API struct ath_value ath_array_double(const double *items, size_t count);
-ATH_API struct ath_value ath_array_timestamp(const struct ath_timestamp *items, size_t count);
-ATH_API struct ath_value ath_array_uuid(const struct ath_uuid *items, size_t count);
+#define X(type, c_type, name)                                                                      \
+	ATH_API struct ath_value ath_value_##name(c_type value);                                   \
+	ATH_API struct ath_value ath_array_##name(const c_type *items, size_t count);
+ATH_SCALAR_MAP(X)
+#undef X
+/* A NULL pointer is SQL's NULL. */
+#define X(type, c_type, name) ATH_API struct ath_value ath_value_##name(c_type value);
+ATH_POINTER_MAP(X)
+#undef X
 ATH_API struct ath_value ath_array_text(const char *const *items, size_t count);
 
 /* ---- the engine ------------------------------------------------------------------------ */

@@ -22,7 +22,7 @@ struct ath_url {
 struct ath_statement {
 	const char *text;
 	size_t length;
-	uint64_t hash; /* ath_hash of text */
+	uint64_t hash; /* of text, and of the types of params where they may differ */
 	const struct ath_value *params;
 	size_t param_count;
 };
@@ -31,9 +31,10 @@ struct ath_statement {
 struct ath_target {
 	size_t offset;
 	enum ath_type type;
-	bool nullable_struct; /* struct ath_null_* */
-	bool null_allowed;    /* a text that may be NULL */
-	const char *name;     /* for the error */
+	size_t flag;       /* of a struct ath_null_*: where its flag stands in it; 0: none */
+	bool null_allowed; /* a pointer that may be NULL */
+	const char *const *values; /* of an enum: its texts, which end in NULL */
+	const char *name;          /* for the error */
 };
 
 enum ath_outcome {
@@ -92,12 +93,15 @@ struct ath_driver {
 	/* What the server called the statement, such as "ROLLBACK". */
 	const char *(*tag)(const void *result);
 	/*
-	 * Reads rows first to first + count into the objects. Texts point into the result: it
-	 * must live as long as they do.
+	 * Reads rows first to first + count into the objects. Texts and bytes point into the
+	 * result: it must live as long as they do. Arrays are made in the arena.
 	 */
 	enum ath_status (*read)(const void *result, size_t first, size_t count,
 				const struct ath_target *targets, size_t target_count,
-				void *const *objects, struct ath_error *error);
+				void *const *objects, struct ath_arena *arena,
+				struct ath_error *error);
+	/* What the server called column i. */
+	const char *(*column)(const void *result, size_t i);
 	size_t (*memory)(const void *result);
 	void (*free)(void *result);
 };

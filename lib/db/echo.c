@@ -35,7 +35,7 @@ static void put_text(struct ath_buffer *out, const char *text)
 
 static void put_scalar(struct ath_buffer *out, const struct ath_value *value)
 {
-	char timestamp[ATH_TIMESTAMP_MAX_TEXT], uuid[ATH_UUID_TEXT];
+	char text[64];
 
 	if (value->null) {
 		ath_buffer_append(out, "NULL", 4);
@@ -43,49 +43,42 @@ static void put_scalar(struct ath_buffer *out, const struct ath_value *value)
 	}
 	switch (value->type) {
 	case ATH_TYPE_BOOL:
-		ath_buffer_printf(out, "%s", value->as.boolean ? "true" : "false");
-		break;
-	case ATH_TYPE_INT16:
-	case ATH_TYPE_INT32:
-	case ATH_TYPE_INT64:
-		ath_buffer_int64(out, value->as.integer);
-		break;
+		ath_buffer_string(out, value->as.boolean ? "true" : "false");
+		return;
 	case ATH_TYPE_DOUBLE:
 		ath_buffer_printf(out, "%.17g", value->as.real);
-		break;
+		return;
+	case ATH_TYPE_TEXT:
+	case ATH_TYPE_JSON:
+		put_text(out, value->as.text);
+		return;
+	case ATH_TYPE_BYTES:
+		ath_buffer_printf(out, "%zu bytes", value->as.bytes.length);
+		return;
 	case ATH_TYPE_TIMESTAMP:
-		ath_timestamp_format(value->as.timestamp, timestamp);
-		ath_buffer_printf(out, "%s", timestamp);
+		ath_timestamp_format(value->as.timestamp, text);
+		break;
+	case ATH_TYPE_DATE:
+		ath_date_format(value->as.date, text);
+		break;
+	case ATH_TYPE_DECIMAL:
+		ath_decimal_format(value->as.decimal, text);
 		break;
 	case ATH_TYPE_UUID:
-		ath_uuid_format(value->as.uuid, uuid);
-		ath_buffer_printf(out, "%s", uuid);
+		ath_uuid_format(value->as.uuid, text);
 		break;
-	case ATH_TYPE_TEXT:
-		put_text(out, value->as.text);
-		break;
+	default:
+		ath_buffer_int64(out, value->as.integer);
+		return;
 	}
-}
-
-static struct ath_value item_of(const struct ath_value *array, size_t i)
-{
-	switch (array->type) {
-	case ATH_TYPE_TEXT:
-		return ath_value_text(((const char *const *)array->as.items)[i]);
-#define X(type_, c_type, name)                                                                     \
-	case ATH_TYPE_##type_:                                                                     \
-		return ath_value_##name(((const c_type *)array->as.items)[i]);
-		ATH_SCALAR_MAP(X)
-#undef X
-	}
-	return (struct ath_value){ .null = true };
+	ath_buffer_string(out, text);
 }
 
 static void put_array(struct ath_buffer *out, const struct ath_value *array)
 {
 	ath_buffer_append(out, "{", 1);
 	for (size_t i = 0; i < array->count && out->length <= 4 * MAX_VALUE; i++) {
-		struct ath_value item = item_of(array, i);
+		struct ath_value item = ath_value_item(array, i);
 
 		if (i > 0)
 			ath_buffer_append(out, ",", 1);

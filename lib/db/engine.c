@@ -6,12 +6,36 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "db/engine_parts.h"
 #include "db/url.h"
 
-enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 32000 };
+enum { FIRST_RETRY_MS = 100, LAST_RETRY_MS = 32000, MARK_SIZE = 4096 };
+
+/*
+ * A page that a child of this process finds empty: asking for the process at every read would be a
+ * call of the system.
+ */
+static bool make_mark(struct ath_engine *engine)
+{
+	void *page =
+		mmap(NULL, MARK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return false;
+	engine->is_ours = page;
+	*engine->is_ours = true;
+	return madvise(page, MARK_SIZE, MADV_WIPEONFORK) == 0;
+}
+
+static void free_engine(struct ath_engine *engine)
+{
+	if (engine->is_ours != NULL)
+		munmap(engine->is_ours, MARK_SIZE);
+	free(engine->url_text);
+	free(engine);
+}
 
 static int or_default(int value, int usual)
 {
@@ -93,14 +117,18 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 
 	*engine = NULL;
 	ath_error_clear(error);
-	if (made == NULL)
+	if (made == NULL || !make_mark(made)) {
+		free(made);
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	}
 	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
-	made->pid = getpid();
 	made->pool_waits_tail = &made->pool_waits;
 	ath_pipeline_open(made);
-	if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) == ATH_OK &&
-	    check_bounds(&made->options, error) == ATH_OK) {
+	if (url == NULL)
+		ath_error_set(error, ATH_EINVAL, "there is no database URL");
+	else if (ath_url_read(url, &made->driver, &made->options, &made->url_text, error) ==
+			 ATH_OK &&
+		 check_bounds(&made->options, error) == ATH_OK) {
 		set_defaults(made);
 		if (made->driver->check(&made->url, error) == ATH_OK &&
 		    find_loop(made, error) == ATH_OK) {
@@ -109,8 +137,7 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 			return ATH_OK;
 		}
 	}
-	free(made->url_text);
-	free(made);
+	free_engine(made);
 	return error->status;
 }
 
@@ -121,7 +148,7 @@ void ath_engine_close(struct ath_engine **engine)
 	if (old == NULL)
 		return;
 	*engine = NULL;
-	if (getpid() != old->pid)
+	if (!*old->is_ours)
 		return; /* a child: connections and loop are its parent's, ending them ends those */
 	ath_engine_end_cancels(old);
 	while (old->jobs > 0)
@@ -131,13 +158,19 @@ void ath_engine_close(struct ath_engine **engine)
 		ath_connection_free(old->idle[i]);
 	if (old->own_loop)
 		ath_loop_close(&old->loop);
-	free(old->url_text);
-	free(old);
+	if (old->attached != NULL)
+		old->attached->free(old->attached);
+	free_engine(old);
 }
 
 struct ath_loop *ath_engine_loop(const struct ath_engine *engine)
 {
 	return engine->loop;
+}
+
+struct ath_attached **ath_engine_attached(struct ath_engine *engine)
+{
+	return &engine->attached;
 }
 
 int ath_engine_statement_timeout(const struct ath_engine *engine)
@@ -229,7 +262,7 @@ enum ath_status ath_engine_connect(struct ath_engine *engine,
 
 enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error)
 {
-	if (getpid() != engine->pid)
+	if (!*engine->is_ours)
 		return ath_error_set(error, ATH_EINVAL, "an engine must be opened after the fork");
 	if (ath_fiber_current() != NULL && ath_loop_current() != engine->loop)
 		return ath_error_set(error, ATH_EINVAL, "the engine belongs to another loop");

@@ -19,13 +19,14 @@ struct ath_pool_wait {
 struct ath_engine {
 	struct ath_loop *loop;
 	bool own_loop;
-	pid_t pid; /* no connection crosses a fork */
+	bool *is_ours; /* points at false in a child: no connection crosses a fork */
 	const struct ath_driver *driver;
 	char *url_text;
 	struct ath_url url;
 	struct ath_engine_options options;
 	char limits[256]; /* the time limits as a statement, for each transaction of a pooler */
 	struct ath_log echo_log;
+	struct ath_attached *attached;
 	size_t jobs;          /* connects under way on other threads, and cancels */
 	unsigned connections; /* opened so far: the number of the newest */
 	unsigned first_good;  /* those before it are not used again */

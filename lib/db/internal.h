@@ -7,6 +7,16 @@
 #include "db/driver.h"
 #include "loop/internal.h"
 
+/* ---- values (value.c) --------------------------------------------------------------------- */
+
+/* Where element i of an array is, as C has it; NULL: it is SQL's NULL. */
+const void *ath_value_place(const struct ath_value *array, size_t i);
+/* Element i of an array. */
+struct ath_value ath_value_item(const struct ath_value *array, size_t i);
+size_t ath_type_size(enum ath_type type);
+/* Where the flag stands in the nullable struct of a type. */
+size_t ath_type_flag(enum ath_type type);
+
 /* ---- batches ---------------------------------------------------------------------------- */
 
 /*
@@ -86,7 +96,9 @@ int64_t ath_connection_used_at(const struct ath_connection *connection);
  * for them there. They must be reads: the first connection runs them all the same.
  */
 size_t ath_connection_move(struct ath_connection *from, struct ath_connection *to, size_t most);
-/* An idle connection of the pool that is still good for a transaction. */
+/* A connection that may go back into the pool, for all that is known here. */
+bool ath_connection_is_clean(struct ath_connection *connection);
+/* An idle connection of the pool that is still good for a transaction: the system is asked. */
 bool ath_connection_is_usable(struct ath_connection *connection);
 
 /* ---- the engine (engine.c, pipeline.c, pool.c) --------------------------------------------- */
@@ -96,6 +108,12 @@ struct ath_loop *ath_engine_loop(const struct ath_engine *engine);
 int ath_engine_statement_timeout(const struct ath_engine *engine);
 /* By way of a pooler of transactions: the session belongs to others between them. */
 bool ath_engine_is_pooled(const struct ath_engine *engine);
+
+/* What the room above keeps with an engine; NULL: nothing yet. It is freed with it. */
+struct ath_attached {
+	void (*free)(struct ath_attached *attached);
+};
+struct ath_attached **ath_engine_attached(struct ath_engine *engine);
 
 /*
  * Runs a batch of reads on a pipeline and waits for it. A connection that died is replaced

@@ -252,10 +252,15 @@ static struct ath_connection *find_moving(const struct ath_engine *engine, int64
 /* Where a read goes; NULL: there is no pipeline that stays. */
 static struct ath_connection *choose(struct ath_engine *engine)
 {
-	int64_t now = ath_now();
-	struct ath_connection *best = find_moving(engine, now);
+	struct ath_connection *best;
 	size_t staying;
+	int64_t now;
 
+	if (engine->pipeline_count > 0 && ath_connection_outstanding(engine->pipelines[0]) == 0 &&
+	    !is_leaving(engine, engine->pipelines[0]))
+		return engine->pipelines[0]; /* whatever the time is */
+	now = ath_now();
+	best = find_moving(engine, now);
 	if (best != NULL && keeps_up(engine, best, now))
 		return best;
 	staying = count_staying(engine);
@@ -396,7 +401,7 @@ static enum ath_status submit_and_wait(struct ath_engine *engine, struct ath_bat
 		return status;
 	}
 	engine->move_credit += engine->move_credit < MAX_CREDIT;
-	ath_pipeline_watch(engine, ath_now() + SLOW_MS);
+	ath_pipeline_watch(engine, batch->submitted_at + SLOW_MS);
 	status = ath_wait(engine->loop, &batch->waiter, deadline);
 	connection = batch->connection; /* where it was moved to */
 	if (!batch->waiter.done) {      /* the connection lives: its death would have woken us */

@@ -197,9 +197,9 @@ void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **con
 	if (back == NULL)
 		return;
 	*connection = NULL;
-	if (ath_connection_is_usable(back) &&
+	if (ath_connection_is_clean(back) &&
 	    (!ath_connection_take_touched(back) ||
-	     (reset(engine, back) && ath_connection_is_usable(back)))) {
+	     (reset(engine, back) && ath_connection_is_clean(back)))) {
 		offer(engine, back);
 		return;
 	}

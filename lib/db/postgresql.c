@@ -5,50 +5,14 @@
  * that text goes as text of no type, so that the server gives it the type of its place.
  * libpq 15 sends at every PQpipelineSync: a flush of our own only finishes what did not fit.
  */
-#include <arpa/inet.h>
-#include <endian.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/internal.h"
-#include "db/driver.h"
-
-/* microseconds from 1970-01-01 to PostgreSQL's 2000-01-01 */
-static const int64_t epoch = 946684800LL * 1000000;
-
-enum {
-	OID_BOOL = 16,
-	OID_NAME = 19,
-	OID_INT8 = 20,
-	OID_INT2 = 21,
-	OID_INT4 = 23,
-	OID_TEXT = 25,
-	OID_JSON = 114,
-	OID_FLOAT4 = 700,
-	OID_FLOAT8 = 701,
-	OID_UNKNOWN = 705,
-	OID_BPCHAR = 1042,
-	OID_VARCHAR = 1043,
-	OID_TIMESTAMPTZ = 1184,
-	OID_UUID = 2950,
-	FIRST_USER_OID = 16384,
-};
-
-static const struct {
-	Oid scalar, array;
-	int size;
-} types[] = {
-	[ATH_TYPE_TEXT] = { OID_TEXT, 1009, 0 },
-	[ATH_TYPE_BOOL] = { OID_BOOL, 1000, 1 },
-	[ATH_TYPE_INT16] = { OID_INT2, 1005, 2 },
-	[ATH_TYPE_INT32] = { OID_INT4, 1007, 4 },
-	[ATH_TYPE_INT64] = { OID_INT8, 1016, 8 },
-	[ATH_TYPE_DOUBLE] = { OID_FLOAT8, 1022, 8 },
-	[ATH_TYPE_TIMESTAMP] = { OID_TIMESTAMPTZ, 1185, 8 },
-	[ATH_TYPE_UUID] = { OID_UUID, 2951, 16 },
-};
+#include "db/internal.h"
+#include "db/postgresql_values.h"
 
 /* ---- errors --------------------------------------------------------------------------- */
 
@@ -261,165 +225,47 @@ static int pg_fd(void *handle)
 
 /* ---- parameters ----------------------------------------------------------------------------- */
 
-static bool to_server_time(struct ath_timestamp moment, int64_t *value)
-{
-	*value = moment.microseconds;
-	if (*value == INT64_MIN || *value == INT64_MAX)
-		return true;
-	return !__builtin_sub_overflow(*value, epoch, value) && *value != INT64_MIN;
-}
-
-/* Puts one value of a scalar type in network order at out; returns its length, -1: no. */
-static int put_scalar(enum ath_type type, const struct ath_value *value, char *out)
-{
-	uint64_t bits = (uint64_t)value->as.integer;
-	int64_t moment;
-
-	switch (type) {
-	case ATH_TYPE_BOOL:
-		*out = (char)value->as.boolean;
-		return 1;
-	case ATH_TYPE_INT16:
-		memcpy(out, &(uint16_t){ htobe16((uint16_t)bits) }, 2);
-		return 2;
-	case ATH_TYPE_INT32:
-		memcpy(out, &(uint32_t){ htobe32((uint32_t)bits) }, 4);
-		return 4;
-	case ATH_TYPE_TIMESTAMP:
-		if (!to_server_time(value->as.timestamp, &moment))
-			return -1;
-		memcpy(out, &(uint64_t){ htobe64((uint64_t)moment) }, 8);
-		return 8;
-	case ATH_TYPE_DOUBLE:
-		memcpy(&bits, &value->as.real, sizeof bits);
-		/* fall through */
-	case ATH_TYPE_INT64:
-		memcpy(out, &(uint64_t){ htobe64(bits) }, 8);
-		return 8;
-	case ATH_TYPE_UUID:
-		memcpy(out, value->as.uuid.bytes, 16);
-		return 16;
-	case ATH_TYPE_TEXT:
-		break;
-	}
-	return -1;
-}
-
-static struct ath_value array_item(const struct ath_value *array, size_t i)
-{
-	switch (array->type) {
-	case ATH_TYPE_TEXT:
-		return ath_value_text(((const char *const *)array->as.items)[i]);
-#define X(type_, c_type, name)                                                                     \
-	case ATH_TYPE_##type_:                                                                     \
-		return ath_value_##name(((const c_type *)array->as.items)[i]);
-		ATH_SCALAR_MAP(X)
-#undef X
-	}
-	return (struct ath_value){ .null = true };
-}
-
-static void put_int32(struct ath_buffer *out, int64_t value)
-{
-	uint32_t bytes = htobe32((uint32_t)value);
-
-	ath_buffer_append(out, &bytes, sizeof bytes);
-}
-
-/* The binary form: dimensions, whether NULLs occur, the type; length and bytes of each item. */
-static bool put_array(const struct ath_value *array, struct ath_buffer *out)
-{
-	put_int32(out, array->count > 0);
-	put_int32(out, 1);
-	put_int32(out, types[array->type].scalar);
-	if (array->count > 0) {
-		put_int32(out, (int64_t)array->count);
-		put_int32(out, 1); /* PostgreSQL counts from one */
-	}
-	for (size_t i = 0; i < array->count; i++) {
-		struct ath_value item = array_item(array, i);
-		char scalar[16];
-		const char *bytes = scalar;
-		int64_t length = -1;
-
-		if (item.type == ATH_TYPE_TEXT && !item.null) {
-			bytes = item.as.text;
-			length = (int64_t)strlen(bytes);
-		} else if (!item.null) {
-			length = put_scalar(item.type, &item, scalar);
-			if (length < 0)
-				return false;
-		}
-		put_int32(out, length);
-		if (length > 0)
-			ath_buffer_append(out, bytes, (size_t)length);
-	}
-	return !out->failed && array->count <= INT32_MAX && out->length <= INT32_MAX;
-}
-
 /* The parameters of one statement as libpq wants them. */
 struct arguments {
 	const char **values;
 	int *lengths, *formats;
 };
 
-static bool put_argument(const struct ath_value *value, struct arguments *arguments, size_t i,
-			 struct ath_arena *arena)
+static struct arguments *new_arguments(struct ath_arena *arena, size_t count)
 {
-	struct ath_buffer array;
-	char *scalar;
+	struct arguments *arguments;
+	size_t each =
+		sizeof *arguments->values + sizeof *arguments->lengths + sizeof *arguments->formats;
 
-	arguments->values[i] = NULL;
-	arguments->lengths[i] = 0;
-	arguments->formats[i] = 1;
-	if (value->null)
-		return true;
-	if (value->array) {
-		ath_buffer_init(&array, arena, SIZE_MAX);
-		if (!put_array(value, &array))
-			return false;
-		arguments->values[i] = array.data;
-		arguments->lengths[i] = (int)array.length;
-		return true;
-	}
-	if (value->type == ATH_TYPE_TEXT) {
-		arguments->values[i] = value->as.text;
-		arguments->formats[i] = 0;
-		return true;
-	}
-	scalar = ath_arena_alloc(arena, 16);
-	if (scalar == NULL)
-		return false;
-	arguments->values[i] = scalar;
-	arguments->lengths[i] = put_scalar(value->type, value, scalar);
-	return arguments->lengths[i] >= 0;
+	/* a statement has at most 65535, so that this cannot overflow */
+	arguments = ath_arena_alloc(arena, sizeof *arguments + count * each);
+	if (arguments == NULL)
+		return NULL;
+	arguments->values = (const char **)(void *)(arguments + 1);
+	arguments->lengths = (int *)(void *)(arguments->values + count);
+	arguments->formats = arguments->lengths + count;
+	return arguments;
 }
 
 static enum ath_status pg_bind(const struct ath_statement *statement, struct ath_arena *arena,
 			       void **bound)
 {
-	struct arguments *arguments = ath_new(arena, struct arguments, 1);
-	size_t count = statement->param_count;
+	struct arguments *arguments = new_arguments(arena, statement->param_count);
 
 	*bound = arguments;
 	if (arguments == NULL)
 		return ATH_ENOMEM;
-	arguments->values = ath_new(arena, const char *, count);
-	arguments->lengths = ath_new(arena, int, count);
-	arguments->formats = ath_new(arena, int, count);
-	if (arguments->values == NULL || arguments->lengths == NULL || arguments->formats == NULL)
-		return ATH_ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (!put_argument(&statement->params[i], arguments, i, arena))
-			return ath_arena_failed(arena) ? ATH_ENOMEM : ATH_ERULE;
-	return ATH_OK;
-}
+	for (size_t i = 0; i < statement->param_count; i++) {
+		struct ath_pg_argument argument;
+		enum ath_status status = ath_pg_encode(&statement->params[i], arena, &argument);
 
-static Oid argument_type(const struct ath_value *value)
-{
-	if (value->array)
-		return types[value->type].array;
-	return value->type == ATH_TYPE_TEXT ? 0 : types[value->type].scalar;
+		if (status != ATH_OK)
+			return status;
+		arguments->values[i] = argument.bytes;
+		arguments->lengths[i] = argument.length;
+		arguments->formats[i] = argument.format;
+	}
+	return ATH_OK;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */
@@ -434,7 +280,7 @@ static Oid *argument_types(const struct ath_statement *statement)
 	Oid *oids = calloc(statement->param_count + 1, sizeof *oids);
 
 	for (size_t i = 0; oids != NULL && i < statement->param_count; i++)
-		oids[i] = argument_type(&statement->params[i]);
+		oids[i] = ath_pg_oid(&statement->params[i]);
 	return oids;
 }
 
@@ -619,181 +465,156 @@ static void pg_free(void *result)
 	PQclear(result);
 }
 
-static bool is_text(Oid type)
+static const char *pg_column(const void *result, size_t i)
 {
-	return type == OID_TEXT || type == OID_VARCHAR || type == OID_BPCHAR || type == OID_NAME ||
-	       type == OID_JSON || type == OID_UNKNOWN || type >= FIRST_USER_OID;
+	return PQfname(result, (int)i);
 }
 
-static bool is_integer(Oid type)
+/*
+ * A column of some rows. Columns are taken one after the other, so that what a type asks for is
+ * decided once and not for every cell, but of few rows at a time, so that these stay in the cache.
+ */
+enum { ROWS_AT_ONCE = 32 };
+
+struct stretch {
+	const PGresult *result;
+	int row, count, column;
+	const struct ath_target *target;
+	void *const *objects;
+	struct ath_arena *arena;
+	struct ath_error *error;
+};
+
+static bool take_null(const struct stretch *stretch, char *member)
 {
-	return type == OID_INT2 || type == OID_INT4 || type == OID_INT8;
-}
+	const struct ath_target *target = stretch->target;
 
-/* Can a column of this type be read into the target? */
-static bool fits(Oid type, enum ath_type target)
-{
-	switch (target) {
-	case ATH_TYPE_TEXT:
-		return is_text(type);
-	case ATH_TYPE_INT16:
-	case ATH_TYPE_INT32:
-	case ATH_TYPE_INT64:
-		return is_integer(type);
-	case ATH_TYPE_DOUBLE:
-		return type == OID_FLOAT8 || type == OID_FLOAT4;
-	case ATH_TYPE_BOOL:
-	case ATH_TYPE_TIMESTAMP:
-	case ATH_TYPE_UUID:
-		return type == types[target].scalar;
-	}
-	return false;
-}
-
-static int64_t get_integer(const char *bytes, int length)
-{
-	uint16_t two;
-	uint32_t four;
-	uint64_t eight;
-
-	switch (length) {
-	case 2:
-		memcpy(&two, bytes, 2);
-		return (int16_t)be16toh(two);
-	case 4:
-		memcpy(&four, bytes, 4);
-		return (int32_t)be32toh(four);
-	default:
-		memcpy(&eight, bytes, 8);
-		return (int64_t)be64toh(eight);
-	}
-}
-
-static double get_double(const char *bytes, int length)
-{
-	int64_t bits = get_integer(bytes, length);
-	uint32_t half = (uint32_t)bits;
-	float single;
-	double real;
-
-	if (length == 4) {
-		memcpy(&single, &half, sizeof single);
-		return (double)single;
-	}
-	memcpy(&real, &bits, sizeof real);
-	return real;
-}
-
-static int64_t get_time(const char *bytes)
-{
-	int64_t value = get_integer(bytes, 8);
-
-	if (value == INT64_MIN || value == INT64_MAX)
-		return value;
-	return __builtin_add_overflow(value, epoch, &value) ? INT64_MAX : value;
-}
-
-/* One value that is not NULL into its member; false: it does not fit. */
-static bool get_value(const char *bytes, int length, enum ath_type type, char *member)
-{
-	int64_t integer;
-	double real;
-
-	switch (type) {
-	case ATH_TYPE_TEXT:
-		memcpy(member, &bytes, sizeof bytes);
-		return true;
-	case ATH_TYPE_BOOL:
-		*(bool *)member = *bytes != 0;
-		return true;
-	case ATH_TYPE_INT16:
-		integer = get_integer(bytes, length);
-		memcpy(member, &(int16_t){ (int16_t)integer }, 2);
-		return integer >= INT16_MIN && integer <= INT16_MAX;
-	case ATH_TYPE_INT32:
-		integer = get_integer(bytes, length);
-		memcpy(member, &(int32_t){ (int32_t)integer }, 4);
-		return integer >= INT32_MIN && integer <= INT32_MAX;
-	case ATH_TYPE_INT64:
-		integer = get_integer(bytes, length);
-		memcpy(member, &integer, 8);
-		return true;
-	case ATH_TYPE_DOUBLE:
-		real = get_double(bytes, length);
-		memcpy(member, &real, 8);
-		return true;
-	case ATH_TYPE_TIMESTAMP:
-		integer = get_time(bytes);
-		memcpy(member, &integer, 8);
-		return true;
-	case ATH_TYPE_UUID:
-		memcpy(member, bytes, 16);
+	if (target->flag > 0) {
+		*(bool *)(member + target->flag) = false;
 		return true;
 	}
-	return false;
+	memset(member, 0, ath_type_size(target->type));
+	if (!target->null_allowed)
+		ath_error_set(stretch->error, ATH_ESQL,
+			      "column %s is NULL, and its member cannot be", target->name);
+	return target->null_allowed;
 }
 
-/* Where the flag of a nullable struct stands. */
-static size_t valid_offset(enum ath_type type)
+/* A cell of any type. A NULL has no bytes. */
+static bool take_cell(const struct stretch *stretch, int i)
 {
-	switch (type) {
-	case ATH_TYPE_TEXT:
-		break;
-#define X(type_, c_type, name)                                                                     \
-	case ATH_TYPE_##type_:                                                                     \
-		return offsetof(struct ath_null_##name, valid);
-		ATH_SCALAR_MAP(X)
-#undef X
-	}
-	return 0;
-}
+	const struct ath_target *target = stretch->target;
+	int row = stretch->row + i, length = PQgetlength(stretch->result, row, stretch->column);
+	char *member = (char *)stretch->objects[i] + target->offset;
 
-static bool get_cell(const PGresult *result, int row, int column, const struct ath_target *target,
-		     char *object, struct ath_error *error)
-{
-	char *member = object + target->offset;
-	bool null = PQgetisnull(result, row, column) == 1;
-
-	if (target->nullable_struct)
-		*(bool *)(member + valid_offset(target->type)) = !null;
-	if (null) {
-		if (target->type == ATH_TYPE_TEXT)
-			memset(member, 0, sizeof(void *));
-		if (target->nullable_struct || target->null_allowed)
-			return true;
-		ath_error_set(error, ATH_ESQL, "column %s is NULL, and its member cannot be",
+	if (length == 0 && PQgetisnull(stretch->result, row, stretch->column) == 1)
+		return take_null(stretch, member);
+	if (target->flag > 0)
+		*(bool *)(member + target->flag) = true;
+	if (ath_pg_decode(PQgetvalue(stretch->result, row, stretch->column), length,
+			  PQftype(stretch->result, stretch->column), target, member,
+			  stretch->arena))
+		return true;
+	if (ath_arena_failed(stretch->arena))
+		ath_error_set(stretch->error, ATH_ENOMEM, "no memory for the value of column %s",
 			      target->name);
-		return false;
-	}
-	if (get_value(PQgetvalue(result, row, column), PQgetlength(result, row, column),
-		      target->type, member))
-		return true;
-	ath_error_set(error, ATH_ESQL, "a value of column %s does not fit its member",
-		      target->name);
+	else
+		ath_error_set(stretch->error, ATH_ESQL,
+			      "a value of column %s does not fit its member", target->name);
 	return false;
+}
+
+static bool take_cells(const struct stretch *stretch)
+{
+	for (int i = 0; i < stretch->count; i++)
+		if (!take_cell(stretch, i))
+			return false;
+	return true;
+}
+
+/* NULL is "" to libpq, as is an empty text. */
+static bool take_texts(const struct stretch *stretch)
+{
+	for (int i = 0; i < stretch->count; i++) {
+		const char *text = PQgetvalue(stretch->result, stretch->row + i, stretch->column);
+
+		if (*text != '\0')
+			memcpy((char *)stretch->objects[i] + stretch->target->offset, &text,
+			       sizeof text);
+		else if (!take_cell(stretch, i))
+			return false;
+	}
+	return true;
+}
+
+/* Values of so many bytes each; what has another length is NULL, or of another size. */
+static inline bool take_fixed(const struct stretch *stretch, int size,
+			      void (*decode)(const char *bytes, char *member))
+{
+	const struct ath_target *target = stretch->target;
+
+	for (int i = 0; i < stretch->count; i++) {
+		char *member = (char *)stretch->objects[i] + target->offset;
+		int row = stretch->row + i;
+
+		if (PQgetlength(stretch->result, row, stretch->column) == size) {
+			decode(PQgetvalue(stretch->result, row, stretch->column), member);
+			if (target->flag > 0)
+				*(bool *)(member + target->flag) = true;
+		} else if (!take_cell(stretch, i)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool take_stretch(const struct stretch *stretch)
+{
+	switch (stretch->target->type) {
+	case ATH_TYPE_TEXT:
+		return take_texts(stretch);
+	case ATH_TYPE_BOOL:
+		return take_fixed(stretch, 1, ath_pg_get_bool);
+	case ATH_TYPE_INT32:
+		return take_fixed(stretch, 4, ath_pg_get_int32);
+	case ATH_TYPE_INT64:
+	case ATH_TYPE_DOUBLE:
+		return take_fixed(stretch, 8, ath_pg_get_int64);
+	case ATH_TYPE_TIMESTAMP:
+		return take_fixed(stretch, 8, ath_pg_get_timestamp);
+	default:
+		return take_cells(stretch);
+	}
 }
 
 static enum ath_status pg_read(const void *handle, size_t first, size_t count,
 			       const struct ath_target *targets, size_t target_count,
-			       void *const *objects, struct ath_error *error)
+			       void *const *objects, struct ath_arena *arena,
+			       struct ath_error *error)
 {
-	const PGresult *result = handle;
+	struct stretch stretch = { .result = handle, .arena = arena, .error = error };
 
-	if ((size_t)PQnfields(result) != target_count)
+	if ((size_t)PQnfields(handle) != target_count)
 		return ath_error_set(error, ATH_ESQL, "%d columns came where %zu were asked for",
-				     PQnfields(result), target_count);
+				     PQnfields(handle), target_count);
 	for (size_t c = 0; c < target_count; c++)
-		if (!fits(PQftype(result, (int)c), targets[c].type) ||
-		    PQfformat(result, (int)c) != 1)
+		if (!ath_pg_fits(PQftype(handle, (int)c), targets[c].type) ||
+		    PQbinaryTuples(handle) != 1)
 			return ath_error_set(error, ATH_ESQL,
 					     "column %s has another type in the database (oid %u) "
 					     "than in the model",
-					     targets[c].name, PQftype(result, (int)c));
-	for (size_t r = 0; r < count; r++)
-		for (size_t c = 0; c < target_count; c++)
-			if (!get_cell(result, (int)(first + r), (int)c, &targets[c], objects[r],
-				      error))
+					     targets[c].name, PQftype(handle, (int)c));
+	for (size_t r = 0; r < count; r += ROWS_AT_ONCE) {
+		stretch.row = (int)(first + r);
+		stretch.count = count - r < ROWS_AT_ONCE ? (int)(count - r) : ROWS_AT_ONCE;
+		stretch.objects = objects + r;
+		for (size_t c = 0; c < target_count; c++) {
+			stretch.column = (int)c;
+			stretch.target = &targets[c];
+			if (!take_stretch(&stretch))
 				return error->status;
+		}
+	}
 	return ATH_OK;
 }
 
@@ -821,6 +642,7 @@ const struct ath_driver ath_postgresql = {
 	.affected = pg_affected,
 	.tag = pg_tag,
 	.read = pg_read,
+	.column = pg_column,
 	.memory = pg_memory,
 	.free = pg_free,
 };

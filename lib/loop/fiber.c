@@ -325,8 +325,11 @@ enum ath_status ath_wait(struct ath_loop *loop, struct ath_waiter *waiter, int64
 		return waiter->status;
 	if (current != NULL)
 		return wait_in_fiber(current, waiter, deadline);
+	ath_loop_end_turn(loop); /* there is no turn under way that could end */
+	if (waiter->done)
+		ath_loop_turn(loop, ath_now()); /* what has gone wrong here may have elsewhere */
 	while (!waiter->done) {
-		if (ath_now() >= deadline)
+		if (deadline != ATH_NEVER && ath_now() >= deadline)
 			return ATH_ETIMEDOUT;
 		ath_loop_turn(loop, deadline);
 	}

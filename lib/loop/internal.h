@@ -122,6 +122,8 @@ void ath_fiber_run_ready(struct ath_fiber_pool *pool);
 bool ath_fiber_any_ready(const struct ath_fiber_pool *pool);
 /* One turn, waiting no longer than until the deadline. */
 void ath_loop_turn(struct ath_loop *loop, int64_t deadline);
+/* Calls what asked for the end of the turn. */
+void ath_loop_end_turn(struct ath_loop *loop);
 
 /* ---- offload -------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@ struct ath_loop {
 	int taken; /* events of the turn under way that were not handed out yet start here */
 	int count;
 	struct ath_timer *timers;
+	struct ath_watch alarm; /* goes off when a timer may be due; fd < 0: there is none */
+	int64_t alarm_at;       /* ATH_NEVER: it is not set */
+	bool alarm_opened;      /* or that was tried */
 	struct ath_turn_end *ends;
 	struct ath_fiber_pool *fibers;
 	struct ath_offload *offload;
@@ -42,7 +46,8 @@ enum ath_status ath_loop_open(struct ath_loop **loop, const struct ath_log *log)
 	if (made == NULL)
 		return ATH_ENOMEM;
 	made->log = log == NULL ? (struct ath_log){ .fd = 2, .level = ATH_LOG_WARNING } : *log;
-	made->signals.fd = -1;
+	made->signals.fd = made->alarm.fd = -1;
+	made->alarm_at = ATH_NEVER;
 	made->epoll = epoll_create1(EPOLL_CLOEXEC);
 	status = made->epoll < 0 ? ATH_EIO : ath_fiber_pool_open(&made->fibers, made);
 	if (status != ATH_OK) {
@@ -63,6 +68,8 @@ void ath_loop_close(struct ath_loop **loop)
 	ath_fiber_pool_close(&old->fibers);
 	if (old->signals.fd >= 0)
 		close(old->signals.fd);
+	if (old->alarm.fd >= 0)
+		close(old->alarm.fd);
 	if (old->epoll >= 0)
 		close(old->epoll);
 	free(old);
@@ -146,8 +153,8 @@ static void fire_timers(struct ath_loop *loop)
 {
 	int64_t now;
 
-	if (loop->timers == NULL)
-		return;
+	if (loop->timers == NULL || loop->alarm_at <= loop->timers->at)
+		return; /* or the alarm would have gone off */
 	now = ath_now();
 	while (loop->timers != NULL && loop->timers->at <= now) {
 		struct ath_timer *timer = loop->timers;
@@ -181,7 +188,7 @@ void ath_loop_forget_turn_end(struct ath_loop *loop, struct ath_turn_end *end)
 	end->queued = false;
 }
 
-static void run_ends(struct ath_loop *loop)
+void ath_loop_end_turn(struct ath_loop *loop)
 {
 	while (loop->ends != NULL) {
 		struct ath_turn_end *end = loop->ends;
@@ -194,7 +201,50 @@ static void run_ends(struct ath_loop *loop)
 
 /* ---- the turn ------------------------------------------------------------------------------- */
 
-static int patience(const struct ath_loop *loop, int64_t deadline)
+static void alarm_ready(struct ath_watch *watch, uint32_t events)
+{
+	struct ath_loop *loop = container_of(watch, struct ath_loop, alarm);
+	uint64_t times;
+
+	(void)events;
+	if (read(watch->fd, &times, sizeof times) == (ssize_t)sizeof times)
+		loop->alarm_at = ATH_NEVER;
+}
+
+/* Without one, epoll_wait() is told when to come back. */
+static void open_alarm(struct ath_loop *loop)
+{
+	loop->alarm_opened = true;
+	loop->alarm = (struct ath_watch){ .fd = timerfd_create(CLOCK_MONOTONIC,
+							       TFD_NONBLOCK | TFD_CLOEXEC),
+					  .events = EPOLLIN,
+					  .ready = alarm_ready };
+	if (loop->alarm.fd < 0 || ath_watch_add(loop, &loop->alarm) == ATH_OK)
+		return;
+	close(loop->alarm.fd);
+	loop->alarm.fd = -1;
+}
+
+/*
+ * For a time-out of its own epoll_wait() sets a timer of the kernel up, and takes it down again
+ * when something comes first, as it nearly always does: that costs a third of a whole round trip.
+ * The alarm stays as it is set, and is set anew only for what is due before.
+ */
+static bool set_alarm(struct ath_loop *loop, int64_t at)
+{
+	struct itimerspec when = { .it_value = { .tv_sec = at / 1000,
+						 .tv_nsec = at % 1000 * 1000000 } };
+
+	if (!loop->alarm_opened)
+		open_alarm(loop);
+	if (loop->alarm.fd < 0 ||
+	    timerfd_settime(loop->alarm.fd, TFD_TIMER_ABSTIME, &when, NULL) != 0)
+		return false;
+	loop->alarm_at = at;
+	return true;
+}
+
+static int patience(struct ath_loop *loop, int64_t deadline)
 {
 	int64_t left;
 
@@ -204,7 +254,11 @@ static int patience(const struct ath_loop *loop, int64_t deadline)
 		deadline = loop->timers->at;
 	if (deadline == ATH_NEVER)
 		return -1;
+	if (loop->alarm_at <= deadline)
+		return -1; /* what is over already the alarm tells at once */
 	left = deadline - ath_now();
+	if (left > 0 && set_alarm(loop, deadline))
+		return -1;
 	return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 
@@ -213,7 +267,7 @@ void ath_loop_turn(struct ath_loop *loop, int64_t deadline)
 	dispatch(loop, patience(loop, deadline));
 	fire_timers(loop);
 	ath_fiber_run_ready(loop->fibers);
-	run_ends(loop);
+	ath_loop_end_turn(loop);
 }
 
 void ath_loop_run(struct ath_loop *loop)

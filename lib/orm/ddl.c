@@ -6,203 +6,463 @@
 
 static void put(struct ath_sql *sql, const char *text)
 {
-	ath_buffer_string(&sql->text, text);
+	ath_sql_put(sql, text);
 }
 
-/* "prefix_table_column", or "prefix_table" where column is NULL */
+/* "prefix_table_column", or "prefix_table" where member is NULL */
 static void put_label(struct ath_sql *sql, const char *prefix, const struct ath_model *model,
-		      const struct ath_member *column)
+		      const struct ath_member *member)
 {
 	put(sql, "\"");
-	put(sql, prefix);
-	put(sql, model->table);
-	if (column != NULL) {
-		put(sql, "_");
-		put(sql, column->name);
-	}
+	ath_constraint_name(model, member, prefix, &sql->text);
 	put(sql, "\"");
 }
 
-static void put_name(struct ath_sql *sql, const char *name)
+static void put_constraint(struct ath_sql *sql, const char *prefix, const struct ath_model *model,
+			   const struct ath_member *member)
 {
-	put(sql, "\"");
-	put(sql, name);
-	put(sql, "\"");
+	put(sql, " CONSTRAINT ");
+	put_label(sql, prefix, model, member);
 }
+
+static void put_name(struct ath_sql *sql, const struct ath_member *column)
+{
+	ath_sql_put_name(sql, ath_column_name(column));
+}
+
+/* A text as SQL writes it: quotes doubled. */
+static void put_literal(struct ath_sql *sql, const char *text)
+{
+	put(sql, "'");
+	for (; *text != '\0'; text++) {
+		ath_buffer_append(&sql->text, text, 1);
+		if (*text == '\'')
+			put(sql, "'");
+	}
+	put(sql, "'");
+}
+
+static void put_columns(struct ath_sql *sql, const struct ath_model *model,
+			const struct ath_columns *columns)
+{
+	for (size_t i = 0; i < columns->count; i++) {
+		put(sql, i == 0 ? " (" : ", ");
+		put_name(sql, ath_model_column(model, columns->offsets[i]));
+	}
+	put(sql, ")");
+}
+
+/* ---- columns ------------------------------------------------------------------------------ */
 
 static void put_type(struct ath_sql *sql, const struct ath_member *column)
 {
-	static const char *const types[] = {
-		[ATH_TYPE_TEXT] = "text",
-		[ATH_TYPE_BOOL] = "boolean",
-		[ATH_TYPE_INT16] = "smallint",
-		[ATH_TYPE_INT32] = "integer",
-		[ATH_TYPE_INT64] = "bigint",
-		[ATH_TYPE_DOUBLE] = "double precision",
-		[ATH_TYPE_TIMESTAMP] = "timestamptz",
-		[ATH_TYPE_UUID] = "uuid",
-	};
-
 	put(sql, " ");
-	put(sql, types[column->type]);
+	if (column->varchar) {
+		ath_buffer_printf(&sql->text, "varchar(%zu)", column->max_length);
+	} else {
+		put(sql, ath_sql_type(column->type));
+		if (column->type == ATH_TYPE_DECIMAL)
+			ath_buffer_printf(&sql->text, "(%d, %d)", column->precision, column->scale);
+	}
+}
+
+static void put_values_check(struct ath_sql *sql, const struct ath_model *model,
+			     const struct ath_member *column)
+{
+	put_constraint(sql, "ck", model, column);
+	put(sql, " CHECK (");
+	put_name(sql, column);
+	for (size_t i = 0; column->values[i] != NULL; i++) {
+		put(sql, i == 0 ? " IN (" : ", ");
+		put_literal(sql, column->values[i]);
+	}
+	put(sql, "))");
 }
 
 static void put_check(struct ath_sql *sql, const struct ath_model *model,
 		      const struct ath_member *column)
 {
 	bool text = column->type == ATH_TYPE_TEXT;
-	bool upper = text ? column->max_length > 0 : column->min != column->max;
+	bool upper = text ? column->max_length > 0 && !column->varchar : column->min != column->max;
 
-	if (!upper && column->min_length == 0)
+	if (column->type == ATH_TYPE_ENUM) {
+		put_values_check(sql, model, column);
 		return;
-	put(sql, " CONSTRAINT ");
-	put_label(sql, "ck_", model, column);
+	}
+	put_constraint(sql, "ck", model, column);
 	put(sql, text ? " CHECK (char_length(" : " CHECK (");
-	put_name(sql, column->name);
+	put_name(sql, column);
 	put(sql, text ? ") >= " : " >= ");
 	ath_buffer_int64(&sql->text, text ? (int64_t)column->min_length : column->min);
 	if (upper) {
 		put(sql, text ? " AND char_length(" : " AND ");
-		put_name(sql, column->name);
+		put_name(sql, column);
 		put(sql, text ? ") <= " : " <= ");
 		ath_buffer_int64(&sql->text, text ? (int64_t)column->max_length : column->max);
 	}
 	put(sql, ")");
 }
 
-static void put_reference(struct ath_sql *sql, const struct ath_model *model,
-			  const struct ath_member *column)
+static void put_action(struct ath_sql *sql, const char *when, enum ath_action action)
 {
-	static const char *const actions[] = { [ATH_RESTRICT] = "",
-					       [ATH_CASCADE] = " ON DELETE CASCADE",
-					       [ATH_SET_NULL] = " ON DELETE SET NULL" };
+	static const char *const actions[] = {
+		[ATH_RESTRICT] = "", [ATH_CASCADE] = "CASCADE", [ATH_SET_NULL] = "SET NULL"
+	};
 
-	if (column->references == NULL)
+	if (action == ATH_RESTRICT)
 		return;
-	put(sql, " CONSTRAINT ");
-	put_label(sql, "fk_", model, column);
+	put(sql, when);
+	put(sql, actions[action]);
+}
+
+static void put_target(struct ath_sql *sql, const struct ath_member *member)
+{
+	const struct ath_member *keys[ATH_MAX_KEYS];
+	size_t count = ath_model_keys(member->references, keys);
+
 	put(sql, " REFERENCES ");
-	put_name(sql, column->references->table);
-	put(sql, " (");
-	put_name(sql, ath_model_key(column->references)->name);
+	ath_sql_put_table(sql, member->references->table);
+	for (size_t i = 0; i < count; i++) {
+		put(sql, i == 0 ? " (" : ", ");
+		put_name(sql, keys[i]);
+	}
 	put(sql, ")");
-	put(sql, actions[column->on_delete]);
+	put_action(sql, " ON DELETE ", member->on_delete);
+	put_action(sql, " ON UPDATE ", member->on_update);
+}
+
+static bool is_counted(const struct ath_model *model, const struct ath_member *column)
+{
+	return column->identity || (column->primary_key && ath_column_is_filled(model, column) &&
+				    column->server_default == NULL && column->generated == NULL);
 }
 
 static void put_column(struct ath_sql *sql, const struct ath_model *model,
-		       const struct ath_member *column)
+		       const struct ath_member *column, bool refer)
 {
-	put_name(sql, column->name);
+	put_name(sql, column);
 	put_type(sql, column);
 	if (column->server_default != NULL) {
 		put(sql, " DEFAULT ");
 		put(sql, column->server_default);
-	} else if (column->primary_key && ath_column_is_filled(column) && !column->read_only) {
-		put(sql, " GENERATED BY DEFAULT AS IDENTITY");
+	} else if (column->generated != NULL) {
+		put(sql, " GENERATED ALWAYS AS (");
+		put(sql, column->generated);
+		put(sql, ") STORED");
+	} else if (is_counted(model, column)) {
+		put(sql, ath_column_is_read_only(column) ? " GENERATED ALWAYS AS IDENTITY"
+							 : " GENERATED BY DEFAULT AS IDENTITY");
 	}
 	if (!ath_column_is_nullable(column))
 		put(sql, " NOT NULL");
-	if (column->primary_key) {
-		put(sql, " CONSTRAINT ");
-		put_label(sql, "pk_", model, NULL);
+	if (ath_model_key(model) == column) {
+		put_constraint(sql, "pk", model, NULL);
 		put(sql, " PRIMARY KEY");
 	}
 	if (column->unique) {
-		put(sql, " CONSTRAINT ");
-		put_label(sql, "uq_", model, column);
+		put_constraint(sql, "uq", model, column);
 		put(sql, " UNIQUE");
 	}
-	put_reference(sql, model, column);
-	put_check(sql, model, column);
+	if (refer) {
+		put_constraint(sql, "fk", model, column);
+		put_target(sql, column);
+	}
+	if (ath_column_has_check(column))
+		put_check(sql, model, column);
 }
 
-void ath_sql_create_table(struct ath_sql *sql, const struct ath_model *model)
+/* ---- the table ---------------------------------------------------------------------------- */
+
+static void put_keys(struct ath_sql *sql, const struct ath_model *model)
+{
+	const struct ath_member *keys[ATH_MAX_KEYS];
+	size_t count = ath_model_keys(model, keys);
+
+	if (count < 2)
+		return;
+	put(sql, ",");
+	put_constraint(sql, "pk", model, NULL);
+	for (size_t i = 0; i < count; i++) {
+		put(sql, i == 0 ? " PRIMARY KEY (" : ", ");
+		put_name(sql, keys[i]);
+	}
+	put(sql, ")");
+}
+
+static void put_foreign_key(struct ath_sql *sql, const struct ath_model *model,
+			    const struct ath_member *member)
+{
+	struct ath_columns one = { .offsets = &member->offset, .count = 1 };
+
+	put_constraint(sql, "fk", model, member);
+	put(sql, " FOREIGN KEY");
+	put_columns(sql, model, member->kind == ATH_MEMBER_COLUMN ? &one : &member->columns);
+	put_target(sql, member);
+}
+
+static void put_rule(struct ath_sql *sql, const struct ath_model *model,
+		     const struct ath_member *rule, bool refer)
+{
+	if (rule->kind == ATH_MEMBER_UNIQUE && rule->where == NULL) {
+		put(sql, ",");
+		put_constraint(sql, "uq", model, rule);
+		put(sql, " UNIQUE");
+		put_columns(sql, model, &rule->columns);
+	} else if (rule->kind == ATH_MEMBER_CHECK) {
+		put(sql, ",");
+		put_constraint(sql, "ck", model, rule);
+		put(sql, " CHECK (");
+		put(sql, rule->expression);
+		put(sql, ")");
+	} else if (refer) {
+		put(sql, ",");
+		put_foreign_key(sql, model, rule);
+	}
+}
+
+void ath_sql_create_table(struct ath_sql *sql, const struct ath_model *model,
+			  bool (*exists)(const struct ath_model *target, void *arg), void *arg)
 {
 	const char *before = " (";
 
 	put(sql, "CREATE TABLE IF NOT EXISTS ");
-	put_name(sql, model->table);
+	ath_sql_put_table(sql, model->table);
 	for (size_t i = 0; i < model->member_count; i++) {
-		if (model->members[i].kind != ATH_MEMBER_COLUMN)
+		const struct ath_member *member = &model->members[i];
+
+		if (member->kind != ATH_MEMBER_COLUMN)
 			continue;
 		put(sql, before);
-		put_column(sql, model, &model->members[i]);
+		put_column(sql, model, member,
+			   member->references != NULL && exists(member->references, arg));
 		before = ", ";
 	}
+	put_keys(sql, model);
+	for (size_t i = 0; i < model->member_count; i++)
+		if (model->members[i].kind != ATH_MEMBER_COLUMN)
+			put_rule(sql, model, &model->members[i],
+				 model->members[i].references != NULL &&
+					 exists(model->members[i].references, arg));
 	put(sql, ")");
 }
 
 bool ath_sql_needs_index(const struct ath_member *member)
 {
 	/* a unique or primary key has its index already */
-	return member->kind == ATH_MEMBER_COLUMN && member->index && !member->unique &&
-	       !member->primary_key;
+	if (member->kind == ATH_MEMBER_COLUMN)
+		return member->index && !member->unique && !member->primary_key;
+	return member->kind == ATH_MEMBER_INDEX ||
+	       (member->kind == ATH_MEMBER_UNIQUE && member->where != NULL);
 }
 
 void ath_sql_create_index(struct ath_sql *sql, const struct ath_model *model,
-			  const struct ath_member *column)
+			  const struct ath_member *member)
 {
-	put(sql, "CREATE INDEX IF NOT EXISTS ");
-	put_label(sql, "ix_", model, column);
+	bool unique = member->unique || member->kind == ATH_MEMBER_UNIQUE;
+	struct ath_columns one = { .offsets = &member->offset, .count = 1 };
+
+	put(sql, unique ? "CREATE UNIQUE INDEX IF NOT EXISTS " : "CREATE INDEX IF NOT EXISTS ");
+	put_label(sql, unique ? "uq" : "ix", model, member);
 	put(sql, " ON ");
-	put_name(sql, model->table);
-	put(sql, " (");
-	put_name(sql, column->name);
-	put(sql, ")");
+	ath_sql_put_table(sql, model->table);
+	if (member->method != NULL) {
+		put(sql, " USING ");
+		put(sql, member->method);
+	}
+	if (member->expression != NULL) {
+		put(sql, " (");
+		put(sql, member->expression);
+		put(sql, ")");
+	} else {
+		put_columns(sql, model,
+			    member->kind == ATH_MEMBER_COLUMN ? &one : &member->columns);
+	}
+	if (member->where != NULL) {
+		put(sql, " WHERE ");
+		put(sql, member->where);
+	}
+}
+
+/* ---- what stands beside it ---------------------------------------------------------------- */
+
+static void put_schema(struct ath_sql *sql, const struct ath_model *model)
+{
+	const char *dot = strchr(model->table, '.');
+
+	put(sql, "CREATE SCHEMA IF NOT EXISTS \"");
+	ath_buffer_append(&sql->text, model->table, (size_t)(dot - model->table));
+	put(sql, "\"");
+}
+
+static void put_comment(struct ath_sql *sql, const struct ath_model *model,
+			const struct ath_member *member)
+{
+	bool column = member->kind == ATH_MEMBER_COLUMN;
+
+	put(sql, column ? "COMMENT ON COLUMN " : "COMMENT ON TABLE ");
+	ath_sql_put_table(sql, model->table);
+	if (column) {
+		put(sql, ".");
+		put_name(sql, member);
+	}
+	put(sql, " IS ");
+	put_literal(sql, member->comment);
+}
+
+/* A foreign key between tables that refer to each other comes when both are there. */
+static void put_late_key(struct ath_sql *sql, const struct ath_model *model,
+			 const struct ath_member *member)
+{
+	struct ath_buffer name;
+
+	ath_buffer_init(&name, sql->text.arena, 256);
+	ath_constraint_name(model, member, "fk", &name);
+	put(sql, "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = ");
+	put_literal(sql, ath_buffer_c_string(&name));
+	put(sql, " AND conrelid = ");
+	put_literal(sql, model->table);
+	put(sql, "::regclass) THEN ALTER TABLE ");
+	ath_sql_put_table(sql, model->table);
+	put(sql, " ADD");
+	put_foreign_key(sql, model, member);
+	put(sql, "; END IF; END $do$");
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-static bool run(struct ath_session *session, const struct ath_model *model,
-		const struct ath_member *index)
-{
-	struct ath_batch *batch = ath_session_batch(session, 1);
-	struct ath_sql sql;
+struct creation {
+	struct ath_session *session;
+	const struct ath_model *const *models;
+	bool *done;
+};
 
-	if (batch == NULL)
-		return false;
-	ath_sql_open(&sql, session->arena);
-	if (index == NULL)
-		ath_sql_create_table(&sql, model);
-	else
-		ath_sql_create_index(&sql, model, index);
-	if (ath_sql_finish(&sql, &batch->statements[0]) != ATH_OK) {
-		ath_session_take_error(session, &sql.error);
-		return false;
-	}
-	if (!ath_session_run(session, batch))
+static bool is_there(const struct ath_model *target, void *arg)
+{
+	const struct creation *creation = arg;
+
+	for (size_t i = 0; creation->models[i] != NULL; i++)
+		if (creation->models[i] == target)
+			return creation->done[i];
+	return false;
+}
+
+static bool run(struct ath_session *session, struct ath_sql *sql)
+{
+	struct ath_batch *batch = ath_session_batch_of(session, sql);
+
+	if (batch == NULL || !ath_session_run(session, batch))
 		return false;
 	session->wrote = true;
 	ath_batch_clear(batch);
 	return true;
 }
 
-static bool create(struct ath_session *session, const struct ath_model *model)
+static bool run_about(struct ath_session *session, const struct ath_model *model,
+		      const struct ath_member *member,
+		      void (*make)(struct ath_sql *sql, const struct ath_model *model,
+				   const struct ath_member *member))
 {
-	bool good = run(session, model, NULL);
+	struct ath_sql sql;
 
-	for (size_t i = 0; good && i < model->member_count; i++)
-		if (ath_sql_needs_index(&model->members[i]))
-			good = run(session, model, &model->members[i]);
+	ath_sql_open(&sql, session->arena);
+	make(&sql, model, member);
+	return run(session, &sql);
+}
+
+static bool create(struct creation *creation, size_t number)
+{
+	struct ath_session *session = creation->session;
+	const struct ath_model *model = creation->models[number];
+	struct ath_sql sql;
+	bool good = true;
+
+	creation->done[number] = true; /* it may refer to itself */
+	if (model->kind != ATH_TABLE)
+		return true;
+	ath_sql_open(&sql, session->arena);
+	if (strchr(model->table, '.') != NULL) {
+		put_schema(&sql, model);
+		good = run(session, &sql);
+		ath_sql_open(&sql, session->arena);
+	}
+	if (good) {
+		ath_sql_create_table(&sql, model, is_there, creation);
+		good = run(session, &sql);
+	}
+	for (size_t i = 0; good && i < model->member_count; i++) {
+		const struct ath_member *member = &model->members[i];
+
+		if (ath_sql_needs_index(member))
+			good = run_about(session, model, member, ath_sql_create_index);
+		if (good && member->comment != NULL)
+			good = run_about(session, model, member, put_comment);
+	}
 	return good;
+}
+
+static bool refers_to_missing(const struct creation *creation, const struct ath_model *model)
+{
+	for (size_t i = 0; i < model->member_count; i++) {
+		const struct ath_model *target = model->members[i].references;
+
+		if (target != NULL && target != model &&
+		    !is_there(target, (void *)(uintptr_t)creation))
+			return true;
+	}
+	return false;
+}
+
+/* What is referred to goes first; in a ring the first of the list does, and keys come later. */
+static bool create_next(struct creation *creation, bool *any, bool *ring)
+{
+	size_t first = SIZE_MAX;
+
+	*any = false;
+	for (size_t i = 0; creation->models[i] != NULL; i++) {
+		if (creation->done[i])
+			continue;
+		*any = true;
+		if (!refers_to_missing(creation, creation->models[i]))
+			return create(creation, i);
+		first = first == SIZE_MAX ? i : first;
+	}
+	if (!*any)
+		return true;
+	*ring = true;
+	return create(creation, first);
+}
+
+static bool add_late_keys(struct creation *creation)
+{
+	for (size_t i = 0; creation->models[i] != NULL; i++) {
+		const struct ath_model *model = creation->models[i];
+
+		for (size_t m = 0; model->kind == ATH_TABLE && m < model->member_count; m++)
+			if (model->members[m].references != NULL &&
+			    !run_about(creation->session, model, &model->members[m], put_late_key))
+				return false;
+	}
+	return true;
 }
 
 bool ath_create_all(struct ath_session *session, const struct ath_model *const *models)
 {
+	struct creation creation = { .session = session, .models = models };
 	struct ath_error error = { 0 };
-	int deepest = 0;
+	bool any = true, ring = false;
+	size_t count = 0;
 
 	if (ath_models_check(models, &error) != ATH_OK)
 		ath_session_take_error(session, &error);
 	if (!ath_begin(session))
 		return false;
-	for (size_t i = 0; models[i] != NULL; i++)
-		if (ath_model_depth(models[i]) > deepest)
-			deepest = ath_model_depth(models[i]);
-	/* what is referenced goes before what references it */
-	for (int depth = 0; depth <= deepest; depth++)
-		for (size_t i = 0; models[i] != NULL; i++)
-			if (ath_model_depth(models[i]) == depth && !create(session, models[i]))
-				return false;
-	return true;
+	while (models[count] != NULL)
+		count++;
+	creation.done = ath_new(session->arena, bool, count + 1);
+	if (creation.done == NULL)
+		return ath_session_no_memory(session);
+	while (any)
+		if (!create_next(&creation, &any, &ring))
+			return false;
+	return !ring || add_late_keys(&creation);
 }

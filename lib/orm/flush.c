@@ -1,13 +1,15 @@
 /*
- * flush.c - the unit of work: what is new, changed and to be deleted becomes statements of
- * one batch, and what the server says about them comes back into the rows.
+ * flush.c - the unit of work: what is new, changed and to be deleted becomes statements, and
+ * what the server says about them comes back into the rows.
  *
- * The forms of a batch:
+ * All of it is one batch, unless a row waits for a key that the database makes for another: then
+ * that one is sent first. The forms of a batch:
  *
- *	flush, no transaction yet	BEGIN, [time limit], statements
- *	flush in a transaction		statements
- *	commit, no transaction yet	[time limit], statements: the batch itself is the
- *transaction commit in a transaction		statements, COMMIT
+ *	the first of a flush, no transaction yet    BEGIN, [time limit], statements
+ *	a later one, or in a transaction            statements
+ *	the last of a commit in a transaction       statements, COMMIT
+ *	a commit in one batch, no transaction yet   [time limit], statements: the batch itself is
+ *						    the transaction
  *
  * Each is one round trip.
  */
@@ -15,26 +17,35 @@
 
 #include "orm/internal.h"
 
-enum { ROOM = 256 * 1024 }; /* for what comes back from a commit, and the answer about it */
+/* For what comes back from a commit and the answer about it, and for each new row of it. */
+enum { ROOM = 256 * 1024, ROOM_OF_ROW = 256 };
 
-enum phase { INSERTS, UPDATES, DELETES };
+/* RELATIONS: nothing of the row itself is sent, only of those that its relations lead to. */
+enum phase { INSERTS, UPDATES, DELETES, RELATIONS };
 
 struct pending {
 	struct ath_row *row;
 	enum phase phase;
-	int order; /* within the phase: parents before children, or after them */
+	uint32_t order; /* within the phase: parents before children, or after them */
 	size_t place;
-	struct ath_target *targets; /* of an INSERT: what comes back */
+	const struct ath_target *targets; /* what comes back */
 	size_t target_count;
 };
 
 struct flush {
 	struct ath_session *session;
-	bool commit, in_transaction, guarded;
+	bool commit, guarded;
 	struct pending *pending;
-	size_t count;
+	size_t count, sent; /* sent: those before it have been */
+	size_t relations;   /* behind them: rows of which nothing is sent */
+	struct ath_link *links;
 	struct ath_batch *batch;
-	size_t first; /* of the statements: those before it are ours */
+	size_t end;   /* of the batch's rows */
+	size_t first; /* of its statements: those before it are ours */
+	bool last;    /* nothing comes behind it */
+	/* the INSERT before, whose text the next may share */
+	const struct ath_model *model;
+	struct ath_insert insert;
 };
 
 static bool is_pending(const struct ath_row *row, enum phase *phase)
@@ -50,6 +61,8 @@ bool ath_session_is_clean(struct ath_session *session)
 {
 	enum phase phase;
 
+	if (session->bulks != NULL)
+		return false;
 	for (const struct ath_row *row = session->rows.first; row != NULL; row = row->next)
 		if (is_pending(row, &phase))
 			return false;
@@ -69,115 +82,345 @@ static int compare(const void *a, const void *b)
 	return left->place < right->place ? -1 : left->place > right->place;
 }
 
+/* The order of one phase's rows, if they have any among themselves. */
+static bool order_phase(struct flush *flush, enum phase phase, struct ath_row **rows,
+			uint32_t *places)
+{
+	size_t count = 0, at = 0;
+
+	for (size_t i = 0; i < flush->count; i++)
+		if (flush->pending[i].phase == phase)
+			rows[count++] = flush->pending[i].row;
+	if (count < 2)
+		return true;
+	if (!ath_order_rows(flush->session, rows, count, flush->links, phase == DELETES, places))
+		return false;
+	for (size_t i = 0; i < flush->count; i++)
+		if (flush->pending[i].phase == phase)
+			flush->pending[i].order = places[at++];
+	return true;
+}
+
+static bool order(struct flush *flush)
+{
+	struct ath_arena *arena = flush->session->arena;
+	struct ath_row **rows = ath_new(arena, struct ath_row *, flush->count);
+	uint32_t *places = ath_new(arena, uint32_t, flush->count);
+
+	if (rows == NULL || places == NULL)
+		return ath_session_no_memory(flush->session);
+	if (!order_phase(flush, INSERTS, rows, places) ||
+	    !order_phase(flush, DELETES, rows, places))
+		return false;
+	qsort(flush->pending, flush->count, sizeof *flush->pending, compare);
+	return true;
+}
+
 static bool collect(struct flush *flush)
 {
 	struct ath_rows *rows = &flush->session->rows;
-	size_t i = 0;
 	enum phase phase;
+	size_t end, at;
 
 	for (struct ath_row *row = rows->first; row != NULL; row = row->next)
-		flush->count += is_pending(row, &phase);
+		row->links = NULL; /* those of a flush that failed may be left */
+	/* a row that gets a new parent's key is going to be changed */
+	for (struct ath_link *link = flush->links; link != NULL; link = link->next) {
+		link->row->mark = 1;
+		link->of_row = link->row->links;
+		link->row->links = link;
+	}
+	for (struct ath_row *row = rows->first; row != NULL; row = row->next)
+		flush->count += is_pending(row, &phase) || row->mark > 0;
 	flush->pending = ath_new(flush->session->arena, struct pending, flush->count);
-	if (flush->pending == NULL) {
-		ath_session_no_memory(flush->session);
-		return false;
-	}
+	if (flush->pending == NULL)
+		return ath_session_no_memory(flush->session);
+	end = flush->count;
+	flush->count = 0;
 	for (struct ath_row *row = rows->first; row != NULL; row = row->next) {
-		int depth;
-
-		if (!is_pending(row, &phase))
-			continue;
-		depth = ath_model_depth(row->model);
-		flush->pending[i] = (struct pending){ .row = row,
-						      .phase = phase,
-						      .order = phase == DELETES ? -depth : depth,
-						      .place = i };
-		i++;
+		if (is_pending(row, &phase) || row->mark > 0) {
+			if (phase == UPDATES && row->mark == 0 && !ath_row_has_changed_columns(row))
+				phase = RELATIONS;
+			at = phase == RELATIONS ? end - ++flush->relations : flush->count++;
+			flush->pending[at] =
+				(struct pending){ .row = row, .phase = phase, .place = at };
+		}
+		row->mark = 0;
 	}
-	qsort(flush->pending, flush->count, sizeof *flush->pending, compare);
+	return true;
+}
+
+/* ---- what rows are given before they go --------------------------------------------------- */
+
+static void bump_version(const struct ath_row *row, enum phase phase)
+{
+	const struct ath_member *version = ath_model_version(row->model);
+	int64_t next = 1;
+
+	if (version == NULL || phase == DELETES)
+		return;
+	if (phase == UPDATES)
+		next = ath_member_get(version, row->old).as.integer + 1;
+	else if (!ath_member_is_unset(version, row->object))
+		return;
+	if (version->type == ATH_TYPE_INT32)
+		ath_member_set(version, row->object, &(int32_t){ (int32_t)next });
+	else
+		ath_member_set(version, row->object, &next);
+}
+
+static bool call_update_functions(struct ath_session *session, const struct ath_row *row)
+{
+	for (size_t i = 0; i < row->model->member_count; i++) {
+		const struct ath_member *column = &row->model->members[i];
+		char *member = (char *)row->object + column->offset;
+
+		if (column->update_function == NULL)
+			continue;
+		if (!column->update_function(member)) {
+			ath_session_fail(session, ATH_EIO, "no value can be had for %s",
+					 column->name);
+			return false;
+		}
+		if (column->nullable_struct)
+			*(bool *)(member + ath_type_flag(column->type)) = true;
+	}
+	return true;
+}
+
+static bool prepare(struct flush *flush)
+{
+	static const enum ath_hook_event before[] = { [INSERTS] = ATH_BEFORE_INSERT,
+						      [UPDATES] = ATH_BEFORE_UPDATE,
+						      [DELETES] = ATH_BEFORE_DELETE };
+
+	for (size_t i = 0; i < flush->relations; i++)
+		if (!ath_undo_note(flush->session, flush->pending[flush->count + i].row))
+			return false;
+	for (size_t i = 0; i < flush->count; i++) {
+		struct pending *pending = &flush->pending[i];
+		struct ath_row *row = pending->row;
+
+		if (!ath_undo_note(flush->session, row))
+			return false;
+		if (pending->phase == UPDATES && !call_update_functions(flush->session, row))
+			return false;
+		bump_version(row, pending->phase);
+		if (!ath_session_call_hooks(flush->session, before[pending->phase], row->model,
+					    row->object))
+			return false;
+	}
 	return true;
 }
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-static bool make_statement(struct flush *flush, const struct pending *pending,
-			   struct ath_statement *statement)
+/* Which columns an INSERT leaves to the database: rows of one shape share its text. */
+static uint64_t shape_of(const struct ath_row *row)
+{
+	uint64_t shape = 1;
+
+	for (size_t i = 0; i < row->model->member_count; i++)
+		shape = shape << 1 | shape >> 63 |
+			ath_sql_insert_returns(row->model, &row->model->members[i], row->object);
+	return row->model->member_count < 64 ? shape : 0;
+}
+
+/* The text, in the arena where it is to stay. */
+static bool make_text(const struct ath_row *row, uint64_t shape, struct ath_arena *arena,
+		      struct ath_sql *sql, struct ath_insert *insert)
+{
+	ath_sql_open(sql, arena);
+	ath_sql_insert(sql, row->model, row->object);
+	if (ath_sql_finish(sql, &insert->statement) != ATH_OK)
+		return false;
+	insert->shape = shape;
+	insert->targets = ath_targets(arena, row->model, ath_sql_insert_returns, row->object,
+				      &insert->target_count);
+	if (insert->targets == NULL)
+		ath_error_set(&sql->error, ATH_ENOMEM, "the session's memory is used up");
+	return insert->targets != NULL;
+}
+
+/* The one before, or one of those that the engine keeps, or a new one. */
+static bool find_text(struct flush *flush, const struct ath_row *row, struct ath_sql *sql)
+{
+	struct ath_facts *facts;
+	struct ath_insert *free = NULL;
+	uint64_t shape = shape_of(row);
+
+	if (flush->model == row->model && flush->insert.shape == shape && shape != 0)
+		return true;
+	facts = ath_facts_of(flush->session, row->model);
+	if (facts == NULL)
+		return false;
+	flush->model = row->model;
+	for (size_t i = 0; free == NULL && shape != 0 && i < ATH_COUNT(facts->inserts); i++) {
+		if (facts->inserts[i].shape == shape) {
+			flush->insert = facts->inserts[i];
+			return true;
+		}
+		if (facts->inserts[i].shape == 0)
+			free = &facts->inserts[i];
+	}
+	flush->insert.shape = 0; /* until it is good */
+	if (!make_text(row, shape, free != NULL ? facts->arena : flush->session->arena, sql,
+		       &flush->insert))
+		return false;
+	if (free != NULL)
+		*free = flush->insert;
+	return true;
+}
+
+static bool make_insert(struct flush *flush, struct pending *pending, struct ath_sql *sql,
+			struct ath_statement *statement)
 {
 	const struct ath_row *row = pending->row;
-	bool guarded = flush->guarded && pending->phase != INSERTS;
+
+	if (!find_text(flush, row, sql))
+		return false;
+	pending->targets = flush->insert.targets;
+	pending->target_count = flush->insert.target_count;
+	ath_sql_open(sql, flush->session->arena);
+	return ath_sql_insert_like(sql, row->model, row->object, &flush->insert.statement,
+				   statement) == ATH_OK;
+}
+
+static bool make_statement(struct flush *flush, struct pending *pending,
+			   struct ath_statement *statement)
+{
+	struct ath_row *row = pending->row;
 	struct ath_sql sql;
+	bool good;
 
 	ath_sql_open(&sql, flush->session->arena);
-	if (guarded)
-		ath_sql_guard_open(&sql);
-	if (pending->phase == INSERTS)
-		ath_sql_insert(&sql, row->model, row->object);
-	else if (pending->phase == UPDATES)
-		ath_sql_update(&sql, row->model, row->object, row->old);
-	else
-		ath_sql_delete(&sql, row->model, row->old);
-	if (guarded)
-		ath_sql_guard_close(&sql);
-	if (ath_sql_finish(&sql, statement) == ATH_OK)
+	if (pending->phase == INSERTS) {
+		good = make_insert(flush, pending, &sql, statement);
+	} else {
+		if (pending->phase == UPDATES) {
+			ath_sql_update(&sql, row->model, row->object, row->old, flush->guarded);
+			pending->targets = ath_session_targets(flush->session, row->model,
+							       ath_sql_update_returns, row->object,
+							       &pending->target_count);
+		} else {
+			ath_sql_delete(&sql, row->model, row->old, flush->guarded);
+		}
+		good = ath_sql_finish(&sql, statement) == ATH_OK;
+	}
+	if (!good)
+		ath_session_take_error(flush->session, &sql.error);
+	return good && ath_session_ok(flush->session);
+}
+
+/* What an INSERT will need when it is back is taken before anything is sent: once it is stored
+ * there is no refusing any more. */
+static bool reserve(struct flush *flush, const struct pending *pending)
+{
+	if (pending->phase != INSERTS)
 		return true;
-	ath_session_take_error(flush->session, &sql.error);
-	return false;
+	if (pending->row->old == NULL)
+		pending->row->old =
+			ath_arena_alloc(flush->session->arena, pending->row->model->size);
+	return pending->row->old != NULL || ath_session_no_memory(flush->session);
 }
 
 /*
- * What an INSERT will need when it is back is taken before anything is sent: once it is stored
- * there is no refusing any more.
+ * Fills in the keys that a row waits for; false: one of them is made by the database for a row
+ * of this very batch, which has to go first.
  */
-static bool reserve(struct flush *flush, struct pending *pending)
+static bool fill_keys(struct ath_row *row)
 {
-	struct ath_session *session = flush->session;
-	struct ath_row *row = pending->row;
+	for (const struct ath_link *link = row->links; link != NULL; link = link->of_row) {
+		const struct ath_row *parent = link->parent;
 
-	if (pending->phase != INSERTS)
-		return true;
-	pending->targets = ath_session_targets(session, row->model, ath_sql_insert_returns,
-					       row->object, &pending->target_count);
-	row->old = ath_arena_alloc(session->arena, row->model->size);
-	if (row->old == NULL)
-		ath_session_no_memory(session);
-	return pending->targets != NULL && row->old != NULL;
+		if (parent->state == ATH_ROW_NEW &&
+		    ath_sql_insert_returns(parent->model, link->key, parent->object))
+			return false;
+		ath_member_copy(link->column, row->object, link->key, parent->object);
+	}
+	row->links = NULL;
+	return true;
+}
+
+/* How far one batch goes. */
+static size_t find_end(const struct flush *flush)
+{
+	size_t at = flush->sent;
+
+	while (at < flush->count && fill_keys(flush->pending[at].row))
+		at++;
+	return at;
+}
+
+static size_t count_bulks(const struct ath_session *session)
+{
+	size_t count = 0;
+
+	for (const struct ath_bulk *bulk = session->bulks; bulk != NULL; bulk = bulk->next)
+		count++;
+	return count;
 }
 
 static bool make_batch(struct flush *flush)
 {
 	enum { OURS = 3 }; /* BEGIN, the time limit, COMMIT: at most */
-	struct ath_batch *batch = ath_session_batch(flush->session, flush->count + OURS);
-	size_t at = 0;
+	struct ath_session *session = flush->session;
+	struct ath_batch *batch;
+	bool begun = session->connection != NULL, usual;
+	struct ath_statement begin = ath_session_begin_statement(session, &usual);
+	size_t at = 0, bulks;
 
+	flush->end = find_end(flush);
+	if (flush->end == flush->sent && flush->sent < flush->count) {
+		ath_session_fail(session, ATH_EINVAL,
+				 "a row of %s waits in a ring for its own key: flush it before it "
+				 "refers to itself",
+				 flush->pending[flush->sent].row->model->name);
+		return false;
+	}
+	flush->last = flush->end == flush->count;
+	bulks = flush->last ? count_bulks(session) : 0;
+	/* a batch that is the whole transaction must fail by itself, as must one that commits */
+	flush->guarded = flush->commit && flush->last &&
+			 (begun || !usual || flush->end - flush->sent + bulks > 1);
+	batch = ath_session_batch(session, flush->end - flush->sent + bulks + OURS);
 	if (batch == NULL)
 		return false;
 	flush->batch = batch;
-	if (!flush->in_transaction) {
-		if (!flush->commit)
-			batch->statements[at++] = ath_statement_of("BEGIN");
-		at += ath_session_limit_time(flush->session, &batch->statements[at]);
-		if (!ath_session_ok(flush->session))
+	if (!begun) {
+		if (!flush->commit || !flush->last || !usual)
+			batch->statements[at++] = begin;
+		at += ath_session_limit_time(session, &batch->statements[at]);
+		if (!ath_session_ok(session))
 			return false;
 	}
 	flush->first = at;
-	for (size_t i = 0; i < flush->count; i++)
+	for (size_t i = flush->sent; i < flush->end; i++)
 		if (!reserve(flush, &flush->pending[i]) ||
 		    !make_statement(flush, &flush->pending[i], &batch->statements[at++]))
 			return false;
-	if (flush->in_transaction && flush->commit)
+	for (const struct ath_bulk *bulk = session->bulks; flush->last && bulk != NULL;
+	     bulk = bulk->next)
+		batch->statements[at++] = bulk->statement;
+	if (flush->commit && flush->last && (begun || !usual))
 		batch->statements[at++] = ath_statement_of("COMMIT");
 	batch->count = at;
-	flush->session->statement_count += at;
+	session->statement_count += at;
 	return true;
 }
 
 /* ---- running -------------------------------------------------------------------------------- */
 
+static bool commits(const struct flush *flush)
+{
+	return flush->commit && flush->last;
+}
+
 static void take_failure(struct flush *flush)
 {
 	struct ath_error *error = &flush->batch->error;
 
-	if (flush->commit && flush->batch->sent &&
+	if (commits(flush) && flush->batch->sent &&
 	    (flush->batch->lost || !flush->batch->waiter.done)) {
 		error->status = ATH_EUNKNOWN;
 	} else if (flush->guarded && strcmp(error->sqlstate, "22012") == 0) {
@@ -188,7 +431,7 @@ static void take_failure(struct flush *flush)
 }
 
 /* A commit is not cut off by the deadline: its outcome is waited for a little longer. */
-static bool run(struct flush *flush)
+static bool run(struct flush *flush, bool begun)
 {
 	enum { GRACE_MS = 5000 };
 	struct ath_session *session = flush->session;
@@ -196,12 +439,12 @@ static bool run(struct flush *flush)
 	int64_t deadline = session->deadline;
 	enum ath_status status;
 
-	if (flush->commit && deadline != ATH_NEVER)
+	if (commits(flush) && deadline != ATH_NEVER)
 		deadline = (deadline > ath_now() ? deadline : ath_now()) + GRACE_MS;
 	status = ath_engine_run(session->engine, session->connection, batch, deadline,
-				flush->commit);
-	if (status != ATH_OK && !flush->in_transaction && !batch->lost &&
-	    ath_batch_is_stale(batch) && flush->commit) {
+				commits(flush));
+	if (status != ATH_OK && !begun && !batch->lost && ath_batch_is_stale(batch) &&
+	    commits(flush)) {
 		/* nothing of it was done: prepare again, once */
 		ath_batch_clear(batch);
 		ath_error_clear(&batch->error);
@@ -218,25 +461,27 @@ static bool run(struct flush *flush)
 
 /* ---- what came back ------------------------------------------------------------------------- */
 
-static bool take_inserted(struct flush *flush, const struct pending *pending, size_t index)
+/* The columns that came back, into the object; the result is not kept. */
+static bool take_columns(struct flush *flush, const struct pending *pending, size_t index)
 {
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch = flush->batch;
 	struct ath_row *row = pending->row;
 	struct ath_error error = { 0 };
-	void *result = batch->results[index];
 
-	if (pending->target_count > 0) {
-		if (!ath_session_keep(session, batch, index))
-			return false;
-		if (batch->driver->read(result, 0, 1, pending->targets, pending->target_count,
-					&row->object, &error) != ATH_OK) {
-			ath_session_take_error(session, &error);
-			return false;
-		}
+	if (pending->target_count == 0)
+		return true;
+	if (batch->driver->read(batch->results[index], 0, 1, pending->targets,
+				pending->target_count, &row->object, session->arena,
+				&error) != ATH_OK) {
+		ath_session_take_error(session, &error);
+		return false;
 	}
-	memcpy(row->old, row->object, row->model->size);
-	return ath_rows_enter_map(&session->rows, row);
+	for (size_t i = 0; i < pending->target_count; i++)
+		if (!ath_member_own(ath_model_column(row->model, pending->targets[i].offset),
+				    row->object, session->arena))
+			return ath_session_no_memory(session);
+	return true;
 }
 
 static bool take_outcome(struct flush *flush, const struct pending *pending, size_t index)
@@ -244,30 +489,49 @@ static bool take_outcome(struct flush *flush, const struct pending *pending, siz
 	struct ath_row *row = pending->row;
 	const struct ath_batch *batch = flush->batch;
 
-	if (pending->phase == INSERTS)
-		return take_inserted(flush, pending, index);
-	if (!flush->guarded && batch->driver->affected(batch->results[index]) != 1) {
+	if (pending->phase != INSERTS && !flush->guarded &&
+	    batch->driver->affected(batch->results[index]) != 1) {
 		ath_session_fail(flush->session, ATH_ESTALE,
-				 "a row of %s was changed or deleted meanwhile", row->model->table);
+				 "a row of %s was changed or deleted meanwhile", row->model->name);
 		return false;
 	}
-	if (pending->phase == UPDATES) {
-		memcpy(row->old, row->object, row->model->size);
+	if (pending->phase == DELETES) {
+		ath_rows_leave_map(&flush->session->rows, row);
 		return true;
 	}
-	ath_rows_leave_map(&flush->session->rows, row);
-	row->state = ATH_ROW_GONE;
-	return true;
+	if (!take_columns(flush, pending, index))
+		return false;
+	memcpy(row->old, row->object, row->model->size);
+	if (pending->phase == UPDATES || ath_rows_enter_map(&flush->session->rows, row))
+		return true;
+	return ath_session_no_memory(flush->session);
+}
+
+/* What relations lead to has been sent: they say nothing more. */
+static void settle_relations(const struct flush *flush)
+{
+	for (size_t i = 0; i < flush->relations; i++) {
+		const struct ath_row *row = flush->pending[flush->count + i].row;
+
+		for (size_t m = 0; m < row->model->member_count; m++) {
+			const struct ath_member *member = &row->model->members[m];
+
+			if (ath_member_is_relation(member))
+				memcpy((char *)row->old + member->offset,
+				       (const char *)row->object + member->offset, member->size);
+		}
+	}
 }
 
 static bool was_committed(struct flush *flush)
 {
-	struct ath_batch *batch = flush->batch;
+	const struct ath_batch *batch = flush->batch;
+	size_t last = batch->count - 1;
 
-	if (!flush->commit)
+	if (!commits(flush))
 		return false;
-	if (!flush->in_transaction ||
-	    strcmp(batch->driver->tag(batch->results[batch->count - 1]), "COMMIT") == 0)
+	if (strcmp(batch->statements[last].text, "COMMIT") != 0 ||
+	    strcmp(batch->driver->tag(batch->results[last]), "COMMIT") == 0)
 		return true;
 	ath_session_fail(flush->session, ATH_ESQL,
 			 "the transaction had failed before: it was rolled back");
@@ -278,16 +542,37 @@ static bool take_outcomes(struct flush *flush)
 {
 	struct ath_session *session = flush->session;
 	bool committed = was_committed(flush), good = ath_session_ok(session);
+	size_t index = flush->first;
 
-	for (size_t i = 0; good && i < flush->count; i++)
-		good = take_outcome(flush, &flush->pending[i], flush->first + i);
-	if (!good && ath_session_ok(session))
-		ath_session_no_memory(session);
+	for (size_t i = flush->sent; good && i < flush->end; i++)
+		good = take_outcome(flush, &flush->pending[i], index++);
+	for (const struct ath_bulk *bulk = session->bulks; good && flush->last && bulk != NULL;
+	     bulk = bulk->next)
+		good = ath_bulk_take(session, bulk, flush->batch, index++);
+	if (good && flush->last)
+		ath_bulks_forget(session);
 	/* a single statement that met no row has stored nothing */
 	if (!good && committed && session->error.status != ATH_ESTALE)
 		session->error.status = ATH_ESTORED;
 	ath_batch_clear(flush->batch);
+	flush->sent = flush->end;
 	return good;
+}
+
+static bool call_hooks_after(struct flush *flush)
+{
+	static const enum ath_hook_event after[] = { [INSERTS] = ATH_AFTER_INSERT,
+						     [UPDATES] = ATH_AFTER_UPDATE,
+						     [DELETES] = ATH_AFTER_DELETE };
+
+	if (flush->count == 0)
+		return true;
+	for (size_t i = 0; i < flush->count; i++)
+		if (!ath_session_call_hooks(flush->session, after[flush->pending[i].phase],
+					    flush->pending[i].row->model,
+					    flush->pending[i].row->object))
+			return false;
+	return ath_session_call_hooks(flush->session, ATH_AFTER_FLUSH, NULL, NULL);
 }
 
 /* A statement that failed behind a savepoint leaves a transaction that can be gone on with. */
@@ -298,26 +583,94 @@ static bool can_go_back(const struct ath_session *session)
 	       ath_connection_outstanding(session->connection) == 0;
 }
 
+/* ---- the whole of it ---------------------------------------------------------------------- */
+
+static bool send_all(struct flush *flush)
+{
+	struct ath_session *session = flush->session;
+
+	do {
+		bool begun = session->connection != NULL;
+
+		if (!make_batch(flush) || !ath_session_connect(session) || !run(flush, begun) ||
+		    !take_outcomes(flush))
+			return false;
+	} while (flush->sent < flush->count);
+	return true;
+}
+
+static bool has_room(struct flush *flush)
+{
+	size_t room = ROOM;
+
+	for (size_t i = 0; i < flush->count; i++)
+		room += flush->pending[i].phase == INSERTS ? ROOM_OF_ROW : 0;
+	for (const struct ath_bulk *bulk = flush->session->bulks; bulk != NULL; bulk = bulk->next)
+		room += bulk->points ? bulk->count * ROOM_OF_ROW : 0;
+	/* what did not fit may be missing from what is to be stored, and what comes back must */
+	if (flush->commit ? !ath_arena_has_room(flush->session->arena, room)
+			  : ath_arena_failed(flush->session->arena))
+		return ath_session_no_memory(flush->session);
+	return true;
+}
+
+static bool are_of_tables(struct flush *flush)
+{
+	for (size_t i = 0; i < flush->count; i++)
+		if (flush->pending[i].row->model->kind != ATH_TABLE)
+			ath_session_fail(flush->session, ATH_EINVAL,
+					 "%s is no table to change rows of",
+					 flush->pending[i].row->model->name);
+	return ath_session_ok(flush->session);
+}
+
+static bool run_flush(struct flush *flush)
+{
+	struct ath_session *session = flush->session;
+	bool good, bulks;
+
+	if (!ath_session_call_hooks(session, ATH_BEFORE_FLUSH, NULL, NULL) ||
+	    !ath_order_links(session, &flush->links) || !collect(flush) || !has_room(flush))
+		return false;
+	if (flush->count == 0 && session->bulks == NULL &&
+	    !(flush->commit && session->connection != NULL)) {
+		settle_relations(flush);
+		return true;
+	}
+	if (!are_of_tables(flush))
+		return false;
+	if (flush->count > 0 && session->read_only) {
+		ath_session_fail(session, ATH_EREADONLY,
+				 "the session is read-only: %s is not to "
+				 "be changed",
+				 flush->pending[0].row->model->name);
+		return false;
+	}
+	bulks = session->bulks != NULL;
+	good = prepare(flush) && order(flush) && send_all(flush);
+	if (good)
+		settle_relations(flush);
+	session->wrote = session->wrote || flush->count > 0 || bulks;
+	return good;
+}
+
 static bool flush_session(struct ath_session *session, bool commit)
 {
-	struct flush flush = { .session = session,
-			       .commit = commit,
-			       .in_transaction = session->connection != NULL };
+	struct flush flush = { .session = session, .commit = commit };
 	bool good;
 
-	/* what did not fit may be missing from what is to be stored, and what comes back must fit
-	 */
-	if (commit ? !ath_arena_has_room(session->arena, ROOM) : ath_arena_failed(session->arena))
-		ath_session_no_memory(session);
-	if (!ath_session_ok(session) || !collect(&flush))
-		return false;
-	if (flush.count == 0 && !(commit && flush.in_transaction))
-		return true;
-	/* a transaction that commits with its own flush must fail by itself */
-	flush.guarded = commit && (flush.in_transaction || flush.count > 1);
-	good = make_batch(&flush) && ath_session_connect(session) && run(&flush) &&
-	       take_outcomes(&flush);
-	session->wrote = session->wrote || flush.count > 0;
+	if (!ath_session_ok(session) || session->flushing)
+		return ath_session_ok(session);
+	good = (!commit || ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL, NULL)) &&
+	       run_flush(&flush);
+	if (good && commit) {
+		ath_session_disconnect(session);
+		session->undo = NULL;
+		if (call_hooks_after(&flush))
+			ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL, NULL);
+		return true; /* it is stored, whatever a hook thinks of that */
+	}
+	good = good && call_hooks_after(&flush);
 	if (commit || (!good && !can_go_back(session)))
 		ath_session_disconnect(session);
 	return good;
@@ -339,10 +692,42 @@ bool ath_begin(struct ath_session *session)
 
 	if (!ath_session_ok(session) || session->connection != NULL)
 		return ath_session_ok(session);
-	if (make_batch(&flush) && ath_session_connect(session) && run(&flush)) {
+	if (make_batch(&flush) && ath_session_connect(session) && run(&flush, false)) {
 		ath_batch_clear(flush.batch);
 		return true;
 	}
 	ath_session_disconnect(session);
 	return false;
+}
+
+/* BEGIN and the time limit in front of the statement of a batch. */
+static struct ath_batch *begin_before(struct ath_session *session, struct ath_batch *batch)
+{
+	enum { MOST = 3 };
+	struct ath_batch *longer = ath_session_batch(session, MOST);
+	size_t at = 0;
+	bool usual;
+
+	if (longer == NULL)
+		return NULL;
+	longer->statements[at++] = ath_session_begin_statement(session, &usual);
+	at += ath_session_limit_time(session, &longer->statements[at]);
+	longer->statements[at++] = batch->statements[0];
+	longer->count = at;
+	return ath_session_ok(session) ? longer : NULL;
+}
+
+bool ath_session_run_begun(struct ath_session *session, struct ath_batch **batch)
+{
+	bool good;
+
+	if (session->connection == NULL) {
+		*batch = begin_before(session, *batch);
+		if (*batch == NULL || !ath_session_connect(session))
+			return false;
+	}
+	good = ath_session_run(session, *batch);
+	if (!good && !can_go_back(session))
+		ath_session_disconnect(session);
+	return good;
 }

@@ -174,8 +174,8 @@ static void read_applied(struct run *run)
 		const char *version = NULL;
 		void *object = &version;
 
-		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object, run->error) !=
-		    ATH_OK)
+		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object, batch->arena,
+					run->error) != ATH_OK)
 			break;
 		mark_applied(run, version);
 	}

@@ -3,61 +3,79 @@
 
 #include "orm/internal.h"
 
-enum { MAX_NAME = 63, MAX_DEPTH = 32 };
+enum { MAX_NAME = 63 };
 
 static bool is_column(const struct ath_member *member)
 {
 	return member->kind == ATH_MEMBER_COLUMN;
 }
 
-const struct ath_member *ath_model_key(const struct ath_model *model)
+bool ath_member_is_relation(const struct ath_member *member)
 {
-	for (size_t i = 0; i < model->member_count; i++)
-		if (model->members[i].primary_key)
-			return &model->members[i];
-	return NULL;
+	return member->kind >= ATH_MEMBER_HAS_MANY && member->kind <= ATH_MEMBER_MANY_TO_MANY;
 }
 
-static const struct ath_member *member_at(const struct ath_model *model, size_t offset,
-					  enum ath_member_kind kind)
+size_t ath_model_keys(const struct ath_model *model, const struct ath_member **keys)
 {
-	for (size_t i = 0; i < model->member_count; i++)
-		if (model->members[i].offset == offset && model->members[i].kind == kind)
-			return &model->members[i];
-	return NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->member_count && count < ATH_MAX_KEYS; i++)
+		if (model->members[i].primary_key)
+			keys[count++] = &model->members[i];
+	return count;
+}
+
+const struct ath_member *ath_model_key(const struct ath_model *model)
+{
+	const struct ath_member *keys[ATH_MAX_KEYS];
+
+	return ath_model_keys(model, keys) == 1 ? keys[0] : NULL;
+}
+
+bool ath_model_is_tracked(const struct ath_model *model)
+{
+	const struct ath_member *keys[ATH_MAX_KEYS];
+
+	return model->kind != ATH_RESULT && ath_model_keys(model, keys) > 0;
 }
 
 const struct ath_member *ath_model_column(const struct ath_model *model, size_t offset)
 {
-	return member_at(model, offset, ATH_MEMBER_COLUMN);
+	for (size_t i = 0; i < model->member_count; i++)
+		if (model->members[i].offset == offset && is_column(&model->members[i]))
+			return &model->members[i];
+	return NULL;
 }
 
 const struct ath_member *ath_model_relation(const struct ath_model *model, size_t offset)
 {
-	return member_at(model, offset, ATH_MEMBER_HAS_MANY);
+	for (size_t i = 0; i < model->member_count; i++)
+		if (model->members[i].offset == offset &&
+		    ath_member_is_relation(&model->members[i]))
+			return &model->members[i];
+	return NULL;
 }
 
-static int depth_below(const struct ath_model *model, int limit)
+const struct ath_member *ath_model_version(const struct ath_model *model)
 {
-	int deepest = 0;
-
-	if (limit == 0)
-		return 0;
-	for (size_t i = 0; i < model->member_count; i++) {
-		const struct ath_model *parent = model->members[i].references;
-		int depth =
-			parent == NULL || parent == model ? 0 : 1 + depth_below(parent, limit - 1);
-
-		deepest = depth > deepest ? depth : deepest;
-		if (deepest == limit)
-			break; /* a cycle: looking at its other branches would take for ever */
-	}
-	return deepest;
+	for (size_t i = 0; i < model->member_count; i++)
+		if (model->members[i].version)
+			return &model->members[i];
+	return NULL;
 }
 
-int ath_model_depth(const struct ath_model *model)
+size_t ath_model_columns(const struct ath_model *model)
 {
-	return depth_below(model, MAX_DEPTH);
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->member_count; i++)
+		count += is_column(&model->members[i]);
+	return count;
+}
+
+const char *ath_column_name(const struct ath_member *column)
+{
+	return column->column == NULL ? column->name : column->column;
 }
 
 bool ath_column_is_nullable(const struct ath_member *column)
@@ -70,35 +88,114 @@ static bool is_integer(enum ath_type type)
 	return type == ATH_TYPE_INT16 || type == ATH_TYPE_INT32 || type == ATH_TYPE_INT64;
 }
 
-bool ath_column_is_filled(const struct ath_member *column)
+bool ath_column_has_check(const struct ath_member *column)
 {
-	return column->read_only || column->server_default != NULL ||
-	       (column->primary_key && is_integer(column->type) && column->references == NULL);
+	if (column->type == ATH_TYPE_ENUM)
+		return true;
+	if (column->type == ATH_TYPE_TEXT)
+		return column->min_length > 0 || (column->max_length > 0 && !column->varchar);
+	return column->min != column->max;
 }
 
-const struct ath_member *ath_constraint_member(const struct ath_model *const *models,
-					       const char *constraint,
-					       const struct ath_model **found)
+bool ath_column_is_read_only(const struct ath_member *column)
 {
-	static const char *const prefixes[] = { "uq", "fk", "ck", "ix" };
-	char name[2 * MAX_NAME + 8];
+	return column->read_only || column->identity || column->generated != NULL;
+}
 
+bool ath_column_is_filled(const struct ath_model *model, const struct ath_member *column)
+{
+	return ath_column_is_read_only(column) || column->server_default != NULL ||
+	       (column->primary_key && is_integer(column->type) && column->references == NULL &&
+		ath_model_key(model) == column);
+}
+
+/* ---- foreign keys ------------------------------------------------------------------------- */
+
+bool ath_member_reference(const struct ath_model *model, const struct ath_member *member,
+			  struct ath_reference *reference)
+{
+	if (member->references == NULL)
+		return false;
+	*reference = (struct ath_reference){ .target = member->references };
+	reference->count = ath_model_keys(member->references, reference->keys);
+	if (is_column(member)) {
+		reference->columns[0] = member;
+		return reference->count == 1;
+	}
+	for (size_t i = 0; i < member->columns.count && i < ATH_MAX_KEYS; i++)
+		reference->columns[i] = ath_model_column(model, member->columns.offsets[i]);
+	return member->columns.count == reference->count;
+}
+
+/* ---- constraints -------------------------------------------------------------------------- */
+
+void ath_constraint_name(const struct ath_model *model, const struct ath_member *member,
+			 const char *prefix, struct ath_buffer *name)
+{
+	const char *dot = strchr(model->table, '.');
+
+	ath_buffer_printf(name, "%s_%s", prefix, dot == NULL ? model->table : dot + 1);
+	if (member == NULL)
+		return;
+	if (is_column(member))
+		ath_buffer_printf(name, "_%s", ath_column_name(member));
+	else if (member->name != NULL)
+		ath_buffer_printf(name, "_%s", member->name);
+	else
+		for (size_t i = 0; i < member->columns.count; i++) {
+			const struct ath_member *column =
+				ath_model_column(model, member->columns.offsets[i]);
+
+			ath_buffer_printf(name, "_%s",
+					  column == NULL ? "" : ath_column_name(column));
+		}
+}
+
+static bool is_named(const struct ath_model *model, const struct ath_member *member,
+		     const char *prefix, const char *constraint)
+{
+	struct ath_buffer name;
+	bool same;
+
+	ath_buffer_init(&name, NULL, 1024);
+	ath_constraint_name(model, member, prefix, &name);
+	same = strcmp(ath_buffer_c_string(&name), constraint) == 0;
+	ath_buffer_free(&name);
+	return same;
+}
+
+/* The columns that a member as a constraint speaks of. */
+static size_t members_of(const struct ath_model *model, const struct ath_member *member,
+			 const struct ath_member **columns)
+{
+	if (is_column(member)) {
+		*columns = member;
+		return 1;
+	}
+	for (size_t i = 0; i < member->columns.count; i++)
+		columns[i] = ath_model_column(model, member->columns.offsets[i]);
+	return member->columns.count;
+}
+
+static const char *const prefixes[] = { "uq", "fk", "ck", "ix" };
+
+size_t ath_constraint_members(const struct ath_model *const *models, const char *constraint,
+			      const struct ath_member **columns)
+{
 	for (; *models != NULL; models++) {
 		const struct ath_model *model = *models;
 
-		*found = model;
-		snprintf(name, sizeof name, "pk_%s", model->table);
-		if (strcmp(name, constraint) == 0)
-			return ath_model_key(model);
+		if (model->kind != ATH_TABLE)
+			continue;
+		if (is_named(model, NULL, "pk", constraint))
+			return ath_model_keys(model, columns);
 		for (size_t i = 0; i < model->member_count; i++)
-			for (size_t p = 0; p < ATH_COUNT(prefixes); p++) {
-				snprintf(name, sizeof name, "%s_%s_%s", prefixes[p], model->table,
-					 model->members[i].name);
-				if (is_column(&model->members[i]) && strcmp(name, constraint) == 0)
-					return &model->members[i];
-			}
+			for (size_t p = 0; p < ATH_COUNT(prefixes); p++)
+				if (!ath_member_is_relation(&model->members[i]) &&
+				    is_named(model, &model->members[i], prefixes[p], constraint))
+					return members_of(model, &model->members[i], columns);
 	}
-	return NULL;
+	return 0;
 }
 
 /* ---- the check at start ------------------------------------------------------------------- */
@@ -116,7 +213,8 @@ static void refuse(const struct check *check, const char *rule)
 		ath_error_set(check->error, ATH_EINVAL, "model %s: %s", check->model->name, rule);
 	else
 		ath_error_set(check->error, ATH_EINVAL, "model %s, member %s: %s",
-			      check->model->name, check->member->name, rule);
+			      check->model->name,
+			      check->member->name == NULL ? "(a rule)" : check->member->name, rule);
 }
 
 static bool is_identifier(const char *name)
@@ -128,10 +226,31 @@ static bool is_identifier(const char *name)
 	       (*name < '0' || *name > '9');
 }
 
-/* A reserved prefix or a too long name would be cut by the server, and stand for two things. */
+static bool is_table_name(const char *table)
+{
+	const char *dot = strchr(table, '.');
+	char schema[MAX_NAME + 1];
+
+	if (dot == NULL)
+		return is_identifier(table);
+	if ((size_t)(dot - table) > MAX_NAME)
+		return false;
+	memcpy(schema, table, (size_t)(dot - table));
+	schema[dot - table] = '\0';
+	return is_identifier(schema) && is_identifier(dot + 1);
+}
+
+/* A too long name would be cut by the server, and stand for two things. */
 static bool constraint_fits(const struct check *check)
 {
-	return strlen(check->model->table) + strlen(check->member->name) + 4 <= MAX_NAME;
+	struct ath_buffer name;
+	bool fits;
+
+	ath_buffer_init(&name, NULL, 4096);
+	ath_constraint_name(check->model, check->member, "xx", &name);
+	fits = !name.failed && name.length <= MAX_NAME;
+	ath_buffer_free(&name);
+	return fits;
 }
 
 static bool is_model_listed(const struct check *check, const struct ath_model *model)
@@ -148,8 +267,15 @@ static void check_key(const struct check *check)
 
 	if (ath_column_is_nullable(column))
 		refuse(check, "a primary key cannot be NULL");
-	if (column->type == ATH_TYPE_BOOL || column->type == ATH_TYPE_DOUBLE)
-		refuse(check, "a primary key is an integer, a text, a uuid or a timestamp");
+	if (!is_integer(column->type) && column->type != ATH_TYPE_TEXT &&
+	    column->type != ATH_TYPE_UUID && column->type != ATH_TYPE_TIMESTAMP &&
+	    column->type != ATH_TYPE_DATE)
+		refuse(check, "a primary key is an integer, a text, a uuid, a date or a timestamp");
+}
+
+static bool is_pointer(enum ath_type type)
+{
+	return ath_type_flag(type) == 0;
 }
 
 static void check_text_options(const struct check *check)
@@ -157,77 +283,188 @@ static void check_text_options(const struct check *check)
 	const struct ath_member *column = check->member;
 	bool text = column->type == ATH_TYPE_TEXT;
 
-	if (!text &&
-	    (column->min_length > 0 || column->max_length > 0 || column->format != ATH_ANY_TEXT))
-		refuse(check, "min_length, max_length and format are for texts");
+	if (!text && (column->min_length > 0 || column->max_length > 0 || column->varchar ||
+		      column->format != ATH_ANY_TEXT))
+		refuse(check, "min_length, max_length, varchar and format are for texts");
 	if (text && column->max_length > 0 && column->min_length > column->max_length)
 		refuse(check, "min_length is above max_length");
-	if (!text && column->nullable)
-		refuse(check, "only a text may be .nullable: use a struct ath_null_...");
+	if (column->varchar && column->max_length == 0)
+		refuse(check, "a varchar has a max_length");
+	if (!is_pointer(column->type) && column->nullable)
+		refuse(check, "only a pointer may be .nullable: use a struct ath_null_...");
+}
+
+static bool is_number(enum ath_type type)
+{
+	return is_integer(type) || type == ATH_TYPE_DOUBLE || type == ATH_TYPE_DECIMAL;
 }
 
 static void check_default(const struct check *check)
 {
 	const struct ath_member *column = check->member;
-	bool number = is_integer(column->type) || column->type == ATH_TYPE_DOUBLE ||
-		      column->type == ATH_TYPE_BOOL;
+	bool zero = is_number(column->type) || column->type == ATH_TYPE_BOOL ||
+		    column->type == ATH_TYPE_ENUM;
 
 	if (column->server_default != NULL && !column->read_only && !column->nullable_struct &&
-	    number)
+	    zero)
 		refuse(check, "zero is a value: for a server_default make it .read_only or a "
 			      "struct ath_null_...");
+	if (column->default_value != NULL && column->default_function != NULL)
+		refuse(check, "it has two defaults");
+	if (column->generated != NULL && column->server_default != NULL)
+		refuse(check, "a generated column has no default");
+	if (ath_column_is_read_only(column) &&
+	    (column->default_value != NULL || column->default_function != NULL ||
+	     column->update_function != NULL))
+		refuse(check, "what the database fills in is not filled in here");
+}
+
+static void check_values(const struct check *check)
+{
+	const struct ath_member *column = check->member;
+
+	if (column->type != ATH_TYPE_ENUM) {
+		if (column->values != NULL)
+			refuse(check, "values are for an enum");
+		return;
+	}
+	if (column->values == NULL || column->values[0] == NULL) {
+		refuse(check, "an enum needs its .values");
+		return;
+	}
+	for (size_t i = 0; column->values[i] != NULL; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(column->values[i], column->values[j]) == 0)
+				refuse(check, "two of its values are the same");
+}
+
+static void check_number_options(const struct check *check)
+{
+	const struct ath_member *column = check->member;
+
+	if (!is_number(column->type) && column->min != column->max)
+		refuse(check, "min and max are for numbers");
+	if (column->min > column->max)
+		refuse(check, "min is above max");
+	if (column->type == ATH_TYPE_DECIMAL
+		    ? column->precision < 1 || column->precision > ATH_DECIMAL_DIGITS
+		    : column->precision != 0 || column->scale != 0)
+		refuse(check, column->type == ATH_TYPE_DECIMAL
+				      ? "a decimal has a .precision from 1 to 38"
+				      : "precision and scale are for decimals");
+	if (column->scale < 0 || column->scale > column->precision)
+		refuse(check, "scale is from 0 to precision");
+	if (column->identity && !is_integer(column->type))
+		refuse(check, "an identity is an integer");
+	if (column->version && (column->type == ATH_TYPE_INT16 || !is_integer(column->type) ||
+				column->nullable_struct || ath_column_is_read_only(column)))
+		refuse(check, "a version is an int32_t or int64_t that is sent");
 }
 
 static void check_options(const struct check *check)
 {
-	const struct ath_member *column = check->member;
-	bool number = is_integer(column->type) || column->type == ATH_TYPE_DOUBLE;
-
+	if (check->member->column != NULL && !is_identifier(check->member->column))
+		refuse(check, "a name is made of a-z, 0-9 and _, and is at most 63 long");
 	check_text_options(check);
+	check_number_options(check);
+	check_values(check);
 	check_default(check);
-	if (!number && column->min != column->max)
-		refuse(check, "min and max are for numbers");
-	if (column->min > column->max)
-		refuse(check, "min is above max");
-	if (column->primary_key)
+	if (check->member->primary_key)
 		check_key(check);
 }
 
 static void check_reference(const struct check *check)
 {
-	const struct ath_member *column = check->member;
-	const struct ath_member *key;
+	const struct ath_member *member = check->member;
+	struct ath_reference reference;
 
-	if (column->references == NULL) {
-		if (column->on_delete != ATH_RESTRICT)
-			refuse(check, "on_delete needs .references");
+	if (member->references == NULL) {
+		if (member->on_delete != ATH_RESTRICT || member->on_update != ATH_RESTRICT)
+			refuse(check, "on_delete and on_update need .references");
 		return;
 	}
-	key = ath_model_key(column->references);
-	if (!is_model_listed(check, column->references))
+	if (!is_model_listed(check, member->references)) {
 		refuse(check, "the model it references is not in the list of models");
-	else if (key == NULL || key->type != column->type)
-		refuse(check, "it has another type than the primary key it references");
-	else if (column->on_delete == ATH_SET_NULL && !ath_column_is_nullable(column))
-		refuse(check, "it cannot be set NULL on delete");
+		return;
+	}
+	if (member->references->kind != ATH_TABLE && check->model->kind == ATH_TABLE) {
+		refuse(check, "what it references is no table");
+		return;
+	}
+	if (!ath_member_reference(check->model, member, &reference)) {
+		refuse(check, "it has other columns than the primary key it references");
+		return;
+	}
+	for (size_t i = 0; i < reference.count; i++) {
+		const struct ath_member *column = reference.columns[i];
+
+		if (column == NULL)
+			refuse(check, "it names a member that is no column");
+		else if (reference.keys[i]->type != column->type)
+			refuse(check, "it has another type than the primary key it references");
+		else if ((member->on_delete == ATH_SET_NULL || member->on_update == ATH_SET_NULL) &&
+			 !ath_column_is_nullable(column))
+			refuse(check, "it cannot be set NULL");
+	}
+}
+
+static bool leads_to(const struct ath_member *key, const struct ath_model *model)
+{
+	return key != NULL && key->references == model;
 }
 
 static void check_relation(const struct check *check)
 {
 	const struct ath_member *relation = check->member;
-	const struct ath_member *key = ath_model_column(relation->target, relation->key_offset);
+	const struct ath_model *through = relation->through;
 
-	if (!is_model_listed(check, relation->target))
+	if (!is_model_listed(check, relation->target) ||
+	    (through != NULL && !is_model_listed(check, through)))
 		refuse(check, "its model is not in the list of models");
-	else if (key == NULL)
-		refuse(check, "the key is no column of its model");
-	else if (key->references != check->model)
-		refuse(check, "the key does not reference this model");
+	else if (relation->kind == ATH_MEMBER_BELONGS_TO
+			 ? !leads_to(ath_model_column(check->model, relation->key_offset),
+				     relation->target)
+		 : through == NULL
+			 ? !leads_to(ath_model_column(relation->target, relation->key_offset),
+				     check->model)
+			 : !leads_to(ath_model_column(through, relation->near_offset),
+				     check->model) ||
+				   !leads_to(ath_model_column(through, relation->far_offset),
+					     relation->target))
+		refuse(check, "its key does not reference the other model");
+	else if ((relation->kind != ATH_MEMBER_BELONGS_TO && ath_model_key(check->model) == NULL) ||
+		 ((relation->kind == ATH_MEMBER_BELONGS_TO || through != NULL) &&
+		  ath_model_key(relation->target) == NULL))
+		refuse(check, "a relation goes over a primary key of one column");
+}
+
+static void check_rule(const struct check *check)
+{
+	const struct ath_member *rule = check->member;
+
+	if (rule->columns.count > ATH_CONSTRAINT_COLUMNS)
+		refuse(check, "more columns than a constraint has");
+	if (rule->columns.count == 0 &&
+	    (rule->kind == ATH_MEMBER_UNIQUE ||
+	     (rule->kind == ATH_MEMBER_INDEX && rule->expression == NULL)))
+		refuse(check, "it names no column");
+	if (rule->comment != NULL && rule->kind != ATH_MEMBER_COMMENT)
+		refuse(check, "a comment is one of a column or of the table");
+	for (size_t i = 0; i < rule->columns.count; i++)
+		if (ath_model_column(check->model, rule->columns.offsets[i]) == NULL)
+			refuse(check, "it names a member that is no column");
+	if (rule->name != NULL && !is_identifier(rule->name))
+		refuse(check, "a name is made of a-z, 0-9 and _, and is at most 63 long");
+	if (rule->kind != ATH_MEMBER_COMMENT && rule->kind != ATH_MEMBER_HOOK &&
+	    !constraint_fits(check))
+		refuse(check, "table and columns together are too long for a constraint's name");
+	if (rule->kind == ATH_MEMBER_FOREIGN_KEY)
+		check_reference(check);
 }
 
 static size_t alignment_of(const struct ath_member *member)
 {
-	if (member->kind != ATH_MEMBER_COLUMN || member->type == ATH_TYPE_TEXT)
+	if (!is_column(member) || is_pointer(member->type))
 		return _Alignof(void *);
 	switch (member->type) {
 #define X(type_, c_type, name)                                                                     \
@@ -235,10 +472,9 @@ static size_t alignment_of(const struct ath_member *member)
 		return _Alignof(c_type);
 		ATH_SCALAR_MAP(X)
 #undef X
-	case ATH_TYPE_TEXT:
-		break;
+	default:
+		return _Alignof(void *);
 	}
-	return _Alignof(void *);
 }
 
 static size_t align(size_t offset, size_t alignment)
@@ -261,41 +497,123 @@ static void check_layout(struct check *check, size_t *end, size_t *widest)
 
 static void check_member(const struct check *check)
 {
+	if (!is_column(check->member) && !ath_member_is_relation(check->member)) {
+		check_rule(check);
+		return;
+	}
 	if (!is_identifier(check->member->name))
 		refuse(check, "a name is made of a-z, 0-9 and _, and is at most 63 long");
-	else if (!constraint_fits(check))
-		refuse(check, "table and member together are too long for a constraint's name");
 	if (is_column(check->member)) {
 		check_options(check);
+		if (check->model->kind == ATH_TABLE && !constraint_fits(check))
+			refuse(check,
+			       "table and member together are too long for a constraint's name");
 		check_reference(check);
+	} else if (check->model->kind == ATH_RESULT) {
+		refuse(check, "a result has no relations");
 	} else {
 		check_relation(check);
 	}
 }
 
+/* Does the member make a rule of its table whose name begins with this? */
+static bool makes_rule(const struct ath_member *member, const char *prefix)
+{
+	const char *own = "";
+
+	switch (member->kind) {
+	case ATH_MEMBER_COLUMN:
+		return strcmp(prefix, "uq") == 0   ? member->unique
+		       : strcmp(prefix, "fk") == 0 ? member->references != NULL
+		       : strcmp(prefix, "ck") == 0 ? ath_column_has_check(member)
+						   : ath_sql_needs_index(member);
+	case ATH_MEMBER_INDEX:
+		own = member->unique ? "uq" : "ix";
+		break;
+	case ATH_MEMBER_UNIQUE:
+		own = "uq";
+		break;
+	case ATH_MEMBER_CHECK:
+		own = "ck";
+		break;
+	case ATH_MEMBER_FOREIGN_KEY:
+		own = "fk";
+		break;
+	default:
+		break;
+	}
+	return strcmp(prefix, own) == 0;
+}
+
+/* Of two rules of one name the database has the first only, or refuses the table. */
+static void check_rule_names(struct check *check, size_t which, const char *prefix)
+{
+	const struct ath_model *model = check->model;
+	struct ath_buffer name;
+	char rule[120];
+
+	ath_buffer_init(&name, NULL, 1024);
+	ath_constraint_name(model, &model->members[which], prefix, &name);
+	for (size_t i = 0; i < which; i++) {
+		if (!makes_rule(&model->members[i], prefix) ||
+		    !is_named(model, &model->members[i], prefix, ath_buffer_c_string(&name)))
+			continue;
+		check->member = &model->members[i];
+		snprintf(rule, sizeof rule, "another rule has its name, %s",
+			 ath_buffer_c_string(&name));
+		refuse(check, rule);
+	}
+	ath_buffer_free(&name);
+}
+
+static void check_all_rule_names(struct check *check)
+{
+	for (size_t i = 0; check->model->kind == ATH_TABLE && i < check->model->member_count; i++)
+		for (size_t p = 0; p < ATH_COUNT(prefixes); p++)
+			if (makes_rule(&check->model->members[i], prefixes[p]))
+				check_rule_names(check, i, prefixes[p]);
+	check->member = NULL;
+}
+
+static void check_keys(const struct check *check)
+{
+	size_t keys = 0, versions = 0;
+
+	for (size_t i = 0; i < check->model->member_count; i++) {
+		keys += check->model->members[i].primary_key;
+		versions += check->model->members[i].version;
+	}
+	if (keys == 0 && check->model->kind == ATH_TABLE)
+		refuse(check, "it has no primary key");
+	if (keys > ATH_MAX_KEYS)
+		refuse(check, "it has a primary key of more than 4 columns");
+	if (versions > 1)
+		refuse(check, "it has more than one version");
+}
+
 static void check_model(struct check *check)
 {
 	const struct ath_model *model = check->model;
-	size_t end = 0, keys = 0, widest = 1;
+	size_t end = 0, widest = 1;
 
-	if (!is_identifier(model->table))
+	if (model->kind != ATH_RESULT && !is_table_name(model->table)) {
 		refuse(check, "a table's name is made of a-z, 0-9 and _, and is at most 63 long");
+		return;
+	}
 	for (size_t i = 0; i < model->member_count; i++) {
 		check->member = &model->members[i];
-		check_layout(check, &end, &widest);
+		if (is_column(check->member) || ath_member_is_relation(check->member))
+			check_layout(check, &end, &widest);
 		check_member(check);
-		keys += check->member->primary_key;
 	}
+	if (check->error->status == ATH_OK)
+		check_all_rule_names(check);
 	check->member = NULL;
 	if (model->size > ATH_BEYOND)
 		refuse(check, "a struct of more than 4096 bytes is too large for a row");
 	if (align(end, widest) != model->size)
 		refuse(check, "the last member of the struct is not in the model");
-	if (keys != 1)
-		refuse(check,
-		       keys == 0 ? "it has no primary key" : "it has more than one primary key");
-	if (ath_model_depth(model) >= MAX_DEPTH)
-		refuse(check, "its references lead back to it: no order of inserts fits");
+	check_keys(check);
 }
 
 enum ath_status ath_models_check(const struct ath_model *const *models, struct ath_error *error)

@@ -7,17 +7,16 @@
 
 static int64_t deadline_of(const struct ath_session_options *options)
 {
-	int64_t deadline =
-		options == NULL || options->deadline == 0 ? ATH_NEVER : options->deadline;
+	int64_t deadline = options->deadline == 0 ? ATH_NEVER : options->deadline;
 	int64_t fiber = ath_fiber_deadline();
 
 	return fiber < deadline ? fiber : deadline;
 }
 
-static enum ath_status open_own_arena(struct ath_session **session)
+static enum ath_status open_own_arena(struct ath_session **session, size_t memory)
 {
 	struct ath_arena *arena;
-	enum ath_status status = ath_arena_open(&arena, 0);
+	enum ath_status status = ath_arena_open(&arena, memory);
 
 	if (status != ATH_OK)
 		return status;
@@ -34,9 +33,12 @@ static enum ath_status open_own_arena(struct ath_session **session)
 enum ath_status ath_session_open(struct ath_session **session, struct ath_engine *engine,
 				 const struct ath_session_options *options)
 {
+	static const struct ath_session_options usual;
+
 	*session = NULL;
-	if (options == NULL || options->arena == NULL) {
-		enum ath_status status = open_own_arena(session);
+	options = options == NULL ? &usual : options;
+	if (options->arena == NULL) {
+		enum ath_status status = open_own_arena(session, options->memory);
 
 		if (status != ATH_OK)
 			return status;
@@ -48,7 +50,10 @@ enum ath_status ath_session_open(struct ath_session **session, struct ath_engine
 	}
 	(*session)->engine = engine;
 	(*session)->deadline = deadline_of(options);
+	(*session)->isolation = options->isolation;
+	(*session)->read_only = options->read_only;
 	ath_rows_init(&(*session)->rows, (*session)->arena);
+	ath_bulks_forget(*session);
 	return ATH_OK;
 }
 
@@ -150,6 +155,8 @@ void ath_session_disconnect(struct ath_session *session)
 	ath_engine_give_back(session->engine, &session->connection);
 	session->savepoints = 0;
 	session->wrote = false;
+	session->cursors = NULL;
+	session->transaction++;
 }
 
 bool ath_session_is_uncommitted(struct ath_session *session)
@@ -162,7 +169,34 @@ void ath_rollback(struct ath_session *session)
 	if (session->engine == NULL)
 		return;
 	ath_session_disconnect(session);
-	ath_rows_init(&session->rows, session->arena);
+	ath_undo_to(session, 0);
+}
+
+/* ---- how transactions begin ---------------------------------------------------------------- */
+
+void ath_set_transaction(struct ath_session *session, enum ath_isolation isolation, bool read_only)
+{
+	if (session->connection != NULL) {
+		ath_session_fail(session, ATH_EINVAL,
+				 "a transaction is open: set its isolation before it begins");
+		return;
+	}
+	session->isolation = isolation;
+	session->read_only = read_only;
+}
+
+struct ath_statement ath_session_begin_statement(const struct ath_session *session, bool *usual)
+{
+	static const char *const texts[][2] = {
+		[ATH_READ_COMMITTED] = { "BEGIN", "BEGIN READ ONLY" },
+		[ATH_REPEATABLE_READ] = { "BEGIN ISOLATION LEVEL REPEATABLE READ",
+					  "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" },
+		[ATH_SERIALIZABLE] = { "BEGIN ISOLATION LEVEL SERIALIZABLE",
+				       "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY" },
+	};
+
+	*usual = session->isolation == ATH_READ_COMMITTED && !session->read_only;
+	return ath_statement_of(texts[session->isolation][session->read_only]);
 }
 
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement)
@@ -190,21 +224,60 @@ bool ath_session_limit_time(struct ath_session *session, struct ath_statement *s
 
 /* ---- running statements ---------------------------------------------------------------------- */
 
+bool ath_session_ready(struct ath_session *session)
+{
+	if (!ath_session_ok(session))
+		return false;
+	if (session->flushing)
+		return true; /* a hook that looks around sees what has been sent */
+	if (!ath_session_is_clean(session) && !ath_flush(session))
+		return false;
+	return session->isolation == ATH_READ_COMMITTED || ath_begin(session);
+}
+
 struct ath_batch *ath_session_batch(struct ath_session *session, size_t count)
 {
-	struct ath_batch *batch = ath_new(session->arena, struct ath_batch, 1);
+	struct {
+		struct ath_batch batch;
+		struct ath_statement first;
+		void *result;
+	} * one;
+	struct ath_batch *batch;
 
-	if (batch != NULL) {
-		batch->arena = session->arena;
-		batch->statements = ath_new(session->arena, struct ath_statement, count);
-		batch->results = ath_new(session->arena, void *, count);
-		batch->count = count;
+	if (count == 1) { /* as nearly always: in one piece */
+		one = ath_arena_zalloc(session->arena, 1, sizeof *one);
+		batch = one == NULL ? NULL : &one->batch;
+		if (batch != NULL) {
+			batch->statements = &one->first;
+			batch->results = &one->result;
+		}
+	} else {
+		batch = ath_new(session->arena, struct ath_batch, 1);
+		if (batch != NULL) {
+			batch->statements = ath_new(session->arena, struct ath_statement, count);
+			batch->results = ath_new(session->arena, void *, count);
+		}
 	}
 	if (batch == NULL || batch->statements == NULL || batch->results == NULL) {
 		ath_session_no_memory(session);
 		return NULL;
 	}
+	batch->arena = session->arena;
+	batch->read_only = session->read_only;
+	batch->count = count;
 	return batch;
+}
+
+struct ath_batch *ath_session_batch_of(struct ath_session *session, struct ath_sql *sql)
+{
+	struct ath_batch *batch = ath_session_batch(session, 1);
+
+	if (batch == NULL)
+		return NULL;
+	if (ath_sql_finish(sql, &batch->statements[0]) == ATH_OK)
+		return batch;
+	ath_session_take_error(session, &sql->error);
+	return NULL;
 }
 
 bool ath_session_run(struct ath_session *session, struct ath_batch *batch)
@@ -237,54 +310,149 @@ bool ath_session_keep(struct ath_session *session, struct ath_batch *batch, size
 	return ath_session_no_memory(session);
 }
 
-struct ath_target *ath_session_targets(struct ath_session *session, const struct ath_model *model,
-				       bool (*filter)(const struct ath_member *column,
-						      const void *object),
-				       const void *object, size_t *count)
+struct ath_target ath_target_of(const struct ath_member *column)
 {
-	struct ath_target *targets =
-		ath_new(session->arena, struct ath_target, model->member_count);
+	return (struct ath_target){ .offset = column->offset,
+				    .type = column->type,
+				    .flag = column->nullable_struct ? ath_type_flag(column->type)
+								    : 0,
+				    .null_allowed = column->nullable,
+				    .values = column->values,
+				    .name = column->name };
+}
+
+struct ath_target *ath_targets(struct ath_arena *arena, const struct ath_model *model,
+			       bool (*filter)(const struct ath_model *model,
+					      const struct ath_member *column, const void *object),
+			       const void *object, size_t *count)
+{
+	struct ath_target *targets = ath_new(arena, struct ath_target, model->member_count);
 
 	*count = 0;
-	if (targets == NULL) {
-		ath_session_no_memory(session);
-		return NULL;
-	}
-	for (size_t i = 0; i < model->member_count; i++) {
+	for (size_t i = 0; targets != NULL && i < model->member_count; i++) {
 		const struct ath_member *member = &model->members[i];
 
-		if (member->kind != ATH_MEMBER_COLUMN ||
-		    (filter != NULL && !filter(member, object)))
-			continue;
-		targets[(*count)++] =
-			(struct ath_target){ .offset = member->offset,
-					     .type = member->type,
-					     .nullable_struct = member->nullable_struct,
-					     .null_allowed = member->nullable,
-					     .name = member->name };
+		if (member->kind == ATH_MEMBER_COLUMN &&
+		    (filter == NULL || filter(model, member, object)))
+			targets[(*count)++] = ath_target_of(member);
 	}
 	return targets;
 }
 
-/* ---- new and deleted rows -------------------------------------------------------------------- */
+struct ath_target *ath_session_targets(struct ath_session *session, const struct ath_model *model,
+				       bool (*filter)(const struct ath_model *model,
+						      const struct ath_member *column,
+						      const void *object),
+				       const void *object, size_t *count)
+{
+	struct ath_target *targets = ath_targets(session->arena, model, filter, object, count);
+
+	if (targets == NULL)
+		ath_session_no_memory(session);
+	return targets;
+}
+
+/* ---- hooks ------------------------------------------------------------------------------- */
+
+void ath_session_hook(struct ath_session *session, ath_hook *hook, void *arg)
+{
+	session->hook = hook;
+	session->hook_arg = arg;
+}
+
+bool ath_session_call_hooks(struct ath_session *session, enum ath_hook_event event,
+			    const struct ath_model *model, void *object)
+{
+	session->flushing = true;
+	if (session->hook != NULL)
+		session->hook(session, event, model, object, session->hook_arg);
+	for (size_t i = 0; model != NULL && i < model->member_count; i++) {
+		const struct ath_member *member = &model->members[i];
+
+		if (member->kind == ATH_MEMBER_HOOK)
+			member->hook(session, event, model, object, member->hook_arg);
+	}
+	session->flushing = false;
+	return ath_session_ok(session);
+}
+
+/* ---- what rows are filled with ------------------------------------------------------------ */
+
+bool ath_fill_now(void *timestamp)
+{
+	struct ath_timestamp now = ath_timestamp_now();
+
+	memcpy(timestamp, &now, sizeof now);
+	return true;
+}
+
+bool ath_fill_uuid(void *uuid)
+{
+	return ath_uuid_random(uuid) == ATH_OK;
+}
+
+enum ath_status ath_fill_defaults(const struct ath_model *model, void *object,
+				  struct ath_error *error)
+{
+	for (size_t i = 0; i < model->member_count; i++) {
+		const struct ath_member *column = &model->members[i];
+		char *member = (char *)object + column->offset;
+
+		if (column->default_value != NULL)
+			memcpy(member, column->default_value, column->size);
+		else if (column->default_function == NULL)
+			continue;
+		else if (!column->default_function(member))
+			return ath_error_set(error, ATH_EIO, "no default value can be had for %s",
+					     column->name);
+		if (column->nullable_struct)
+			*(bool *)(member + ath_type_flag(column->type)) = true;
+	}
+	return ATH_OK;
+}
+
+/* ---- rows come and go --------------------------------------------------------------------- */
 
 void *ath_session_new(struct ath_session *session, const struct ath_model *model)
 {
 	void *object = ath_arena_zalloc(session->arena, 1, model->size);
+	struct ath_error error = { 0 };
 
-	if (object != NULL)
-		return object;
-	ath_session_no_memory(session);
-	return ath_arena_beyond(session->arena, model->size);
+	if (object == NULL) {
+		ath_session_no_memory(session);
+		return ath_arena_beyond(session->arena, model->size);
+	}
+	if (ath_fill_defaults(model, object, &error) != ATH_OK)
+		ath_session_take_error(session, &error);
+	return object;
+}
+
+void **ath_session_list(struct ath_session *session, size_t wanted, size_t *count)
+{
+	void **items = ath_new(session->arena, void *, wanted + 1);
+
+	*count = items == NULL ? 0 : wanted;
+	if (items == NULL)
+		ath_session_no_memory(session);
+	return items;
 }
 
 void ath_session_add(struct ath_session *session, const struct ath_model *model, void *object)
 {
 	struct ath_row *row;
 
-	if (!ath_session_ok(session) || object == NULL ||
-	    ath_rows_of(&session->rows, model, object) != NULL)
+	if (!ath_session_ok(session) || object == NULL)
 		return;
+	if (model->kind != ATH_TABLE) {
+		ath_session_fail(session, ATH_EINVAL, "%s is no table to add rows to", model->name);
+		return;
+	}
+	row = ath_rows_of(&session->rows, model, object);
+	if (row != NULL) {
+		if (row->state == ATH_ROW_DELETED) /* it stays after all */
+			row->state = ATH_ROW_STORED;
+		return;
+	}
 	row = ath_new(session->arena, struct ath_row, 1);
 	if (row == NULL) {
 		ath_session_no_memory(session);
@@ -295,19 +463,85 @@ void ath_session_add(struct ath_session *session, const struct ath_model *model,
 		ath_session_no_memory(session);
 }
 
-void ath_session_delete(struct ath_session *session, const struct ath_model *model, void *object)
+/* The row of an object that must be the session's; otherwise NULL, and it is in error. */
+static struct ath_row *known_row(struct ath_session *session, const struct ath_model *model,
+				 const void *object, const char *what)
 {
 	struct ath_row *row;
 
 	if (!ath_session_ok(session) || object == NULL)
-		return;
+		return NULL;
 	row = ath_rows_of(&session->rows, model, object);
 	if (row == NULL)
 		ath_session_fail(session, ATH_EINVAL,
-				 "a row of %s is to be deleted that is not of this session",
-				 model->table);
-	else if (row->state == ATH_ROW_NEW)
-		row->state = ATH_ROW_GONE; /* never sent, so there is nothing to delete */
-	else if (row->state == ATH_ROW_STORED)
+				 "a row of %s is to be %s that is not of this session", model->name,
+				 what);
+	return row;
+}
+
+void ath_session_delete(struct ath_session *session, const struct ath_model *model, void *object)
+{
+	struct ath_row *row = known_row(session, model, object, "deleted");
+
+	if (row == NULL)
+		return;
+	if (row->state == ATH_ROW_NEW) /* never sent, so there is nothing to delete */
+		ath_rows_leave_map(&session->rows, row);
+	else
 		row->state = ATH_ROW_DELETED;
+}
+
+void ath_session_expunge(struct ath_session *session, const struct ath_model *model, void *object)
+{
+	struct ath_row *row = known_row(session, model, object, "forgotten");
+
+	if (row == NULL)
+		return;
+	ath_rows_leave_map(&session->rows, row);
+	row->expunged = true;
+}
+
+void ath_session_expire(struct ath_session *session, const struct ath_model *model, void *object)
+{
+	struct ath_row *row = known_row(session, model, object, "expired");
+
+	if (row == NULL || row->state == ATH_ROW_NEW)
+		return;
+	row->expired = true;
+	/* what was changed is not wanted any more, the rows that relations were given neither */
+	memcpy(object, row->old, model->size);
+}
+
+/* Was the other read before the row was changed? */
+static bool has_other_version(const struct ath_model *model, const void *own, const void *other)
+{
+	const struct ath_member *version = ath_model_version(model);
+
+	return version != NULL && !ath_member_is_unset(version, other) &&
+	       !ath_member_equal(version, own, other);
+}
+
+void *ath_session_merge(struct ath_session *session, const struct ath_model *model,
+			const void *object)
+{
+	struct ath_value keys[ATH_MAX_KEYS];
+	size_t count;
+	void *own;
+
+	if (!ath_session_ok(session) || object == NULL)
+		return NULL;
+	count = ath_row_keys(model, object, keys);
+	own = ath_session_get(session, model, keys, count);
+	if (!ath_session_ok(session))
+		return NULL;
+	if (own == NULL) {
+		own = ath_session_new(session, model);
+		ath_session_add(session, model, own);
+	} else if (has_other_version(model, own, object)) {
+		ath_session_fail(session, ATH_ESTALE, "a row of %s was changed meanwhile",
+				 model->name);
+		return NULL;
+	}
+	ath_columns_copy(model, own, object);
+	return ath_session_ok(session) ? own : NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * transaction.c - transactions beyond the usual: isolation, savepoints, trying again.
+ * transaction.c - transactions beyond the usual: savepoints, trying again.
  */
 #include "orm/internal.h"
 
@@ -46,6 +46,8 @@ bool ath_savepoint(struct ath_session *session, struct ath_savepoint *savepoint)
 		ath_session_take_error(session, &error);
 		return false;
 	}
+	if (!ath_undo_mark(session, session->savepoints + 1))
+		return false;
 	savepoint->number = ++session->savepoints;
 	return true;
 }
@@ -72,6 +74,8 @@ bool ath_release(struct ath_session *session, struct ath_savepoint *savepoint)
 		ath_session_take_error(session, &error);
 	else
 		session->savepoints = number - 1;
+	if (ath_session_ok(session))
+		ath_cursors_released(session, number);
 	return ath_session_ok(session);
 }
 
@@ -89,9 +93,10 @@ bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoin
 		return false;
 	}
 	session->savepoints = savepoint->number;
+	ath_cursors_rolled_back(session, savepoint->number);
 	if (!session->poisoned)
 		ath_error_clear(&session->error);
-	ath_rows_init(&session->rows, session->arena);
+	ath_undo_to(session, savepoint->number);
 	return true;
 }
 
@@ -116,6 +121,7 @@ static int64_t pause_ms(int attempt)
 }
 
 enum ath_status ath_retry(struct ath_engine *engine, int attempts,
+			  const struct ath_session_options *options,
 			  void (*work)(struct ath_session *session, void *arg), void *arg,
 			  struct ath_error *error)
 {
@@ -126,7 +132,7 @@ enum ath_status ath_retry(struct ath_engine *engine, int attempts,
 		struct ath_session *session;
 		bool again;
 
-		status = ath_session_open(&session, engine, NULL);
+		status = ath_session_open(&session, engine, options);
 		if (status != ATH_OK)
 			break;
 		work(session, arg);

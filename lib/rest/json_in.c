@@ -175,6 +175,36 @@ static void take_double(struct binding *binding, const struct ath_member *column
 		ath_member_set(column, binding->object, &value);
 }
 
+/* Exact, whether it comes as a number or as the text that goes out. */
+static void take_decimal(struct binding *binding, const struct ath_member *column,
+			 const struct ath_json_token *token)
+{
+	struct ath_text name = ath_text(column->name);
+	struct ath_decimal value = { 0 }, least, most;
+
+	if ((token->type != ATH_JSON_NUMBER && token->type != ATH_JSON_STRING) ||
+	    !ath_decimal_parse(raw(binding, token), &value)) {
+		refuse(binding, name, "must be a decimal number of at most %d digits",
+		       ATH_DECIMAL_DIGITS);
+		return;
+	}
+	least = ath_decimal_of(column->min, 0);
+	most = ath_decimal_of(column->max, 0);
+	if (value.scale > column->scale && !ath_decimal_rescale(&value, column->scale))
+		refuse(binding, name, "must have at most %d digits behind the point",
+		       column->scale);
+	else if (ath_decimal_digits(value) - value.scale > column->precision - column->scale ||
+		 !ath_decimal_rescale(&value, column->scale))
+		refuse(binding, name, "must have at most %d digits before the point",
+		       column->precision - column->scale);
+	else if (column->min != column->max &&
+		 (ath_decimal_compare(value, least) < 0 || ath_decimal_compare(value, most) > 0))
+		refuse(binding, name, "must be a number from %lld to %lld", (long long)column->min,
+		       (long long)column->max);
+	else
+		ath_member_set(column, binding->object, &value);
+}
+
 static void take_bool(struct binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
@@ -198,6 +228,48 @@ static void take_timestamp(struct binding *binding, const struct ath_member *col
 		ath_member_set(column, binding->object, &value);
 }
 
+static void take_date(struct binding *binding, const struct ath_member *column,
+		      const struct ath_json_token *token)
+{
+	struct ath_date value;
+
+	if (token->type != ATH_JSON_STRING || !ath_date_parse(raw(binding, token), &value))
+		refuse(binding, ath_text(column->name), "must be a day such as \"2024-05-06\"");
+	else
+		ath_member_set(column, binding->object, &value);
+}
+
+/* All that there is to choose from, as far as it fits. */
+static void refuse_value(struct binding *binding, const struct ath_member *column)
+{
+	struct ath_buffer list;
+
+	ath_buffer_init(&list, binding->arena, 200);
+	for (size_t i = 0; column->values[i] != NULL; i++)
+		ath_buffer_printf(&list, "%s\"%s\"", i == 0 ? "" : ", ", column->values[i]);
+	if (list.failed)
+		refuse(binding, ath_text(column->name), "is none of its values");
+	else
+		refuse(binding, ath_text(column->name), "must be one of %s",
+		       ath_buffer_c_string(&list));
+}
+
+static void take_enum(struct binding *binding, const struct ath_member *column,
+		      const struct ath_json_token *token)
+{
+	struct ath_text text = { 0 };
+
+	if (token->type == ATH_JSON_STRING)
+		text = ath_json_string(binding->arena, binding->document, token);
+	for (unsigned i = 0; text.data != NULL && column->values[i] != NULL; i++) {
+		if (!ath_text_is(text, column->values[i]))
+			continue;
+		ath_member_set(column, binding->object, &i);
+		return;
+	}
+	refuse_value(binding, column);
+}
+
 static void take_uuid(struct binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
@@ -209,6 +281,110 @@ static void take_uuid(struct binding *binding, const struct ath_member *column,
 		ath_member_set(column, binding->object, &value);
 }
 
+/* The database has no place for U+0000; an escaped backslash in front makes it plain text. */
+static bool has_zero(const char *json)
+{
+	for (; *json != '\0'; json++) {
+		if (*json != '\\')
+			continue;
+		if (strncmp(++json, "u0000", 5) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What JSON there is, as it came. */
+static void take_json(struct binding *binding, const struct ath_member *column,
+		      const struct ath_json_token *token)
+{
+	struct ath_text text = raw(binding, token);
+	const char *copy;
+
+	if (token->type == ATH_JSON_STRING) /* with its quotes */
+		text = (struct ath_text){ text.data - 1, text.length + 2 };
+	copy = ath_arena_copy(binding->arena, text.data, text.length);
+
+	if (copy == NULL)
+		return; /* the arena remembers */
+	if (has_zero(copy))
+		refuse(binding, ath_text(column->name), "must not hold the character U+0000");
+	else
+		ath_member_set(column, binding->object, &copy);
+}
+
+static void take_bytes(struct binding *binding, const struct ath_member *column,
+		       const struct ath_json_token *token)
+{
+	struct ath_text text = { 0 };
+	struct ath_bytes value = { 0 };
+	unsigned char *bytes = NULL;
+
+	if (token->type == ATH_JSON_STRING)
+		text = ath_json_string(binding->arena, binding->document, token);
+	if (text.data != NULL)
+		bytes = ath_arena_alloc(binding->arena, text.length / 4 * 3 + 3);
+	if (token->type == ATH_JSON_STRING && bytes == NULL)
+		return; /* the arena remembers */
+	value.data = bytes;
+	if (bytes == NULL || !ath_base64_decode(text, bytes, &value.length))
+		refuse(binding, ath_text(column->name), "must be base64");
+	else if (column->max_length > 0 && value.length > column->max_length)
+		refuse(binding, ath_text(column->name), "must be at most %zu bytes long",
+		       column->max_length);
+	else
+		ath_member_set(column, binding->object, &value);
+}
+
+/* ---- arrays --------------------------------------------------------------------------------- */
+
+/* One element; false: it is not of the type. */
+static bool take_element(struct binding *binding, enum ath_type type,
+			 const struct ath_json_token *token, void *element)
+{
+	const char *copy;
+	struct ath_text text;
+
+	if (type == ATH_TYPE_INT64_ARRAY)
+		return token->type == ATH_JSON_NUMBER &&
+		       ath_text_int64(raw(binding, token), (int64_t *)element);
+	if (token->type != ATH_JSON_STRING)
+		return false;
+	if (type == ATH_TYPE_UUID_ARRAY)
+		return ath_uuid_parse(raw(binding, token), (struct ath_uuid *)element);
+	text = ath_json_string(binding->arena, binding->document, token);
+	copy = text.data == NULL ? NULL : ath_arena_copy(binding->arena, text.data, text.length);
+	memcpy(element, &copy, sizeof copy);
+	return copy != NULL && memchr(copy, '\0', text.length) == NULL;
+}
+
+static void take_array(struct binding *binding, const struct ath_member *column,
+		       const struct ath_json_token *token)
+{
+	const struct ath_json_token *tokens = binding->document->tokens;
+	uint32_t own = (uint32_t)(token - tokens), count = 0;
+	size_t size = column->type == ATH_TYPE_UUID_ARRAY ? sizeof(struct ath_uuid) : 8;
+	char *items = NULL;
+	bool good = token->type == ATH_JSON_ARRAY;
+
+	if (good) {
+		items = ath_arena_zalloc(binding->arena, token->next - own, size);
+		if (items == NULL)
+			return; /* the arena remembers */
+		for (uint32_t at = own + 1; good && at < token->next; at = tokens[at].next)
+			good = take_element(binding, column->type, &tokens[at],
+					    items + size * count++);
+	}
+	if (good)
+		ath_member_set(
+			column, binding->object,
+			&(struct ath_text_array){ (const char *const *)(void *)items, count });
+	else if (!ath_arena_failed(binding->arena))
+		refuse(binding, ath_text(column->name), "must be a list of %s",
+		       column->type == ATH_TYPE_UUID_ARRAY    ? "UUIDs"
+		       : column->type == ATH_TYPE_INT64_ARRAY ? "integers"
+							      : "strings");
+}
+
 static void take_value(struct binding *binding, const struct ath_member *column,
 		       const struct ath_json_token *token)
 {
@@ -218,6 +394,10 @@ static void take_value(struct binding *binding, const struct ath_member *column,
 		[ATH_TYPE_INT16] = take_integer,       [ATH_TYPE_INT32] = take_integer,
 		[ATH_TYPE_INT64] = take_integer,       [ATH_TYPE_DOUBLE] = take_double,
 		[ATH_TYPE_TIMESTAMP] = take_timestamp, [ATH_TYPE_UUID] = take_uuid,
+		[ATH_TYPE_DATE] = take_date,           [ATH_TYPE_DECIMAL] = take_decimal,
+		[ATH_TYPE_ENUM] = take_enum,           [ATH_TYPE_JSON] = take_json,
+		[ATH_TYPE_BYTES] = take_bytes,         [ATH_TYPE_TEXT_ARRAY] = take_array,
+		[ATH_TYPE_INT64_ARRAY] = take_array,   [ATH_TYPE_UUID_ARRAY] = take_array,
 	};
 
 	if (token->type != ATH_JSON_NULL)
@@ -242,10 +422,10 @@ static const struct ath_member *column_named(const struct ath_model *model, stru
 /* A key that the database gives, or that a row is known by, is not the client's to set. */
 static bool is_settable(const struct binding *binding, const struct ath_member *column)
 {
-	if (column->read_only)
+	if (ath_column_is_read_only(column) || column->version || column->update_function != NULL)
 		return false;
 	return !column->primary_key ||
-	       (binding->mode == ATH_BIND_NEW && !ath_column_is_filled(column));
+	       (binding->mode == ATH_BIND_NEW && !ath_column_is_filled(binding->model, column));
 }
 
 static void take_member(struct binding *binding, const struct ath_json_token *name,
@@ -265,6 +445,12 @@ static void take_member(struct binding *binding, const struct ath_json_token *na
 		take_value(binding, column, value);
 }
 
+static bool has_default(const struct ath_member *column)
+{
+	return column->version || column->default_value != NULL ||
+	       column->default_function != NULL || column->update_function != NULL;
+}
+
 static void require_members(struct binding *binding)
 {
 	const struct ath_json_token *object = &binding->document->tokens[0];
@@ -273,7 +459,7 @@ static void require_members(struct binding *binding)
 		const struct ath_member *member = &binding->model->members[i];
 
 		if (member->kind == ATH_MEMBER_COLUMN && !ath_column_is_nullable(member) &&
-		    !ath_column_is_filled(member) &&
+		    !ath_column_is_filled(binding->model, member) && !has_default(member) &&
 		    ath_json_member(binding->document, object, member->name) == NULL)
 			refuse(binding, ath_text(member->name), "is required");
 	}

@@ -3,39 +3,82 @@
 
 #include "rest/internal.h"
 
-static void put_value(struct ath_buffer *out, const struct ath_value *value)
+/* Text that needs no escapes, in quotes. */
+static void put_quoted(struct ath_buffer *out, const char *text, size_t length)
 {
-	char text[ATH_TIMESTAMP_MAX_TEXT];
-	size_t length;
+	char *at = ath_buffer_reserve(out, length + 2);
 
+	if (at == NULL)
+		return;
+	at[0] = '"';
+	memcpy(at + 1, text, length);
+	at[length + 1] = '"';
+	out->length += length + 2;
+}
+
+static void put_scalar(struct ath_buffer *out, const struct ath_value *value)
+{
+	char text[64];
+
+	_Static_assert(sizeof text >= ATH_DECIMAL_MAX_TEXT && sizeof text >= ATH_UUID_TEXT &&
+			       sizeof text >= ATH_TIMESTAMP_MAX_TEXT,
+		       "each of them must fit");
 	switch (value->type) {
 	case ATH_TYPE_TEXT:
 		ath_buffer_json_text(out, value->as.text, strlen(value->as.text));
-		return;
+		break;
+	case ATH_TYPE_JSON: /* the database has seen to it that it is JSON */
+		ath_buffer_string(out, value->as.text);
+		break;
+	case ATH_TYPE_BYTES:
+		ath_buffer_append(out, "\"", 1);
+		ath_buffer_base64(out, value->as.bytes.data, value->as.bytes.length);
+		ath_buffer_append(out, "\"", 1);
+		break;
 	case ATH_TYPE_BOOL:
 		ath_buffer_string(out, value->as.boolean ? "true" : "false");
-		return;
-	case ATH_TYPE_INT16:
-	case ATH_TYPE_INT32:
-	case ATH_TYPE_INT64:
-		ath_buffer_int64(out, value->as.integer);
-		return;
+		break;
 	case ATH_TYPE_DOUBLE:
 		ath_buffer_json_double(out, value->as.real);
-		return;
+		break;
 	case ATH_TYPE_TIMESTAMP:
-		length = ath_timestamp_format(value->as.timestamp, text);
+		put_quoted(out, text, ath_timestamp_format(value->as.timestamp, text));
+		break;
+	case ATH_TYPE_DATE:
+		put_quoted(out, text, ath_date_format(value->as.date, text));
+		break;
+	case ATH_TYPE_DECIMAL: /* a number of JavaScript's would round it */
+		put_quoted(out, text, ath_decimal_format(value->as.decimal, text));
+		out->failed = out->failed || *text == '\0'; /* it is none */
 		break;
 	case ATH_TYPE_UUID:
 		ath_uuid_format(value->as.uuid, text);
-		length = ATH_UUID_TEXT - 1;
+		put_quoted(out, text, ATH_UUID_TEXT - 1);
 		break;
 	default:
+		ath_buffer_int64(out, value->as.integer);
+	}
+}
+
+static void put_value(struct ath_buffer *out, const struct ath_value *value)
+{
+	if (value->null) {
+		ath_buffer_append(out, "null", 4);
 		return;
 	}
-	ath_buffer_append(out, "\"", 1);
-	ath_buffer_append(out, text, length);
-	ath_buffer_append(out, "\"", 1);
+	if (!value->array) {
+		put_scalar(out, value);
+		return;
+	}
+	ath_buffer_append(out, "[", 1);
+	for (size_t i = 0; i < value->count; i++) {
+		struct ath_value item = ath_value_item(value, i);
+
+		if (i > 0)
+			ath_buffer_append(out, ",", 1);
+		put_value(out, &item);
+	}
+	ath_buffer_append(out, "]", 1);
 }
 
 /* A name needs no escapes: the check at start has seen to that. */
@@ -54,51 +97,85 @@ static void put_name(struct ath_buffer *out, char before, const char *name)
 	out->length += length + 4;
 }
 
-static bool put_relation(struct ath_buffer *out, char before, const struct ath_member *relation,
-			 const void *object)
-{
-	struct ath_any_list list;
+/* A row that is being written, inside those that led to it. */
+struct ancestor {
+	const void *object;
+	const struct ancestor *outer;
+};
 
-	memcpy(&list, (const char *)object + relation->offset, sizeof list);
-	if (list.items == NULL)
+static void put_row(struct ath_buffer *out, const struct ath_model *model, const void *object,
+		    const struct ancestor *outer);
+
+static bool is_ancestor(const struct ancestor *ancestor, const void *object)
+{
+	while (ancestor != NULL && ancestor->object != object)
+		ancestor = ancestor->outer;
+	return ancestor != NULL;
+}
+
+/* A relation that leads back to a row around it is left out, as one that is not loaded is. */
+static bool put_relation(struct ath_buffer *out, char before, const struct ath_member *relation,
+			 const struct ancestor *self)
+{
+	struct ath_any_list list = ath_relation_rows(relation, self->object);
+	bool many =
+		relation->kind == ATH_MEMBER_HAS_MANY || relation->kind == ATH_MEMBER_MANY_TO_MANY;
+	const char *comma = "";
+
+	if (list.items == NULL || (!many && is_ancestor(self, list.items[0])))
 		return false;
 	put_name(out, before, relation->name);
+	if (!many) {
+		put_row(out, relation->target, list.items[0], self);
+		return true;
+	}
 	ath_buffer_append(out, "[", 1);
 	for (size_t i = 0; i < list.count; i++) {
-		if (i > 0)
-			ath_buffer_append(out, ",", 1);
-		ath_row_to_json(out, relation->target, list.items[i]);
+		if (is_ancestor(self, list.items[i]))
+			continue;
+		ath_buffer_string(out, comma);
+		put_row(out, relation->target, list.items[i], self);
+		comma = ",";
 	}
 	ath_buffer_append(out, "]", 1);
 	return true;
 }
 
+/* An enum is its text. */
 static void put_column(struct ath_buffer *out, char before, const struct ath_member *column,
 		       const void *object)
 {
-	struct ath_value value = ath_member_get(column, object);
+	struct ath_value value;
 
 	put_name(out, before, column->name);
-	if (value.null)
-		ath_buffer_append(out, "null", 4);
+	if (!ath_member_send(column, object, &value))
+		out->failed = true;
 	else
 		put_value(out, &value);
 }
 
-void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object)
+static void put_row(struct ath_buffer *out, const struct ath_model *model, const void *object,
+		    const struct ancestor *outer)
 {
-	char before = '{'; /* the primary key at least follows it */
+	const struct ancestor self = { .object = object, .outer = outer };
+	char before = '{'; /* a column at least follows it */
 
 	for (size_t i = 0; i < model->member_count; i++) {
 		const struct ath_member *member = &model->members[i];
 
 		if (member->kind == ATH_MEMBER_COLUMN)
 			put_column(out, before, member, object);
-		else if (!put_relation(out, before, member, object))
+		else if (!ath_member_is_relation(member) ||
+			 !put_relation(out, before, member, &self))
 			continue;
 		before = ',';
 	}
 	ath_buffer_append(out, "}", 1);
+}
+
+void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object)
+{
+	put_row(out, model, object, NULL);
 }
 
 struct ath_response *ath_row_json(struct ath_request *request, int status,

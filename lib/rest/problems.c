@@ -25,31 +25,61 @@ static const struct {
 	{ ATH_ECANCELED, 504, NULL, "the client went away" },
 };
 
-static const struct ath_violation *violation_of(struct ath_request *request,
-						const struct ath_error *error)
+static struct ath_violation *violation_at(struct ath_request *request,
+					  const struct ath_error *error, const char *name,
+					  struct ath_violation *next)
 {
-	const struct ath_rest *rest = request->web->context;
-	const struct ath_model *model;
-	const struct ath_member *member = NULL;
-	struct ath_violation *violation;
-	const char *name = error->column;
+	struct ath_violation *violation = ath_new(request->arena, struct ath_violation, 1);
 
-	if (error->constraint[0] != '\0')
-		member = ath_constraint_member(rest->models, error->constraint, &model);
-	if (member != NULL)
-		name = member->name;
-	if (*name == '\0' || (error->status != ATH_EUNIQUE && error->status != ATH_EREFERENCE &&
-			      error->status != ATH_ERULE))
-		return NULL;
-	violation = ath_new(request->arena, struct ath_violation, 1);
 	if (violation == NULL)
-		return NULL;
+		return next;
 	violation->pointer = ath_arena_printf(request->arena, "/%s", name);
 	violation->detail = error->status == ATH_EUNIQUE ? "exists already"
 			    : error->status == ATH_EREFERENCE
 				    ? "refers to no row, or is referred to"
 				    : "breaks a rule";
-	return violation->pointer == NULL ? NULL : violation;
+	violation->next = next;
+	return violation->pointer == NULL ? next : violation;
+}
+
+/* What the column is called where clients see it. */
+static const char *member_name(const struct ath_rest *rest, const struct ath_error *error)
+{
+	for (const struct ath_model *const *each = rest->models; *each != NULL; each++) {
+		const struct ath_model *model = *each;
+		const char *dot = model->table == NULL ? NULL : strchr(model->table, '.');
+
+		if (model->kind != ATH_TABLE ||
+		    (error->table[0] != '\0' &&
+		     strcmp(dot == NULL ? model->table : dot + 1, error->table) != 0))
+			continue;
+		for (size_t i = 0; i < model->member_count; i++)
+			if (model->members[i].kind == ATH_MEMBER_COLUMN &&
+			    strcmp(ath_column_name(&model->members[i]), error->column) == 0)
+				return model->members[i].name;
+	}
+	return error->column;
+}
+
+/* The members that the constraint speaks of, or the column that the error names. */
+static const struct ath_violation *violations_of(struct ath_request *request,
+						 const struct ath_error *error)
+{
+	const struct ath_rest *rest = request->web->context;
+	const struct ath_member *members[ATH_CONSTRAINT_COLUMNS];
+	struct ath_violation *first = NULL;
+	size_t count = 0;
+
+	if (error->status != ATH_EUNIQUE && error->status != ATH_EREFERENCE &&
+	    error->status != ATH_ERULE)
+		return NULL;
+	if (error->constraint[0] != '\0')
+		count = ath_constraint_members(rest->models, error->constraint, members);
+	if (count == 0 && error->column[0] != '\0')
+		return violation_at(request, error, member_name(rest, error), NULL);
+	while (count > 0)
+		first = violation_at(request, error, members[--count]->name, first);
+	return first;
 }
 
 static void log_error(const struct ath_request *request, const struct ath_error *error)
@@ -86,6 +116,6 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 		log_error(request, error);
 	if (http == 503 && error->status != ATH_EUNKNOWN)
 		retry_after = ath_engine_retry_after(session->engine);
-	return ath_problem_full(request, http, type, detail, violation_of(request, error),
+	return ath_problem_full(request, http, type, detail, violations_of(request, error),
 				retry_after);
 }

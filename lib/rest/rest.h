@@ -48,7 +48,7 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
  *	user_patch(req, user)                   the members that were sent; null clears
  *	user_created(req, user, "/users/%d", n) 201 with Location and the row
  */
-#define ATH_DECLARE_REST_(T)                                                                       \
+#define ATH_DECLARE_SHOWING_(T)                                                                    \
 	ATH_FUNCTION_ struct ath_response *T##_json(struct ath_request *request, int status,       \
 						    const struct T *object)                        \
 	{                                                                                          \
@@ -59,7 +59,9 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 	{                                                                                          \
 		return ath_rows_json(request, status, &T##_model, (void *const *)list.items,       \
 				     list.count);                                                  \
-	}                                                                                          \
+	}
+
+#define ATH_DECLARE_BINDING_(T)                                                                    \
 	ATH_FUNCTION_ struct T *T##_bind(struct ath_request *request)                              \
 	{                                                                                          \
 		return (struct T *)ath_bind(request, &T##_model);                                  \
@@ -81,13 +83,34 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 
 /**
  * Declares the functions of a model behind its struct: ATH_DECLARE(user);
- * The primary key is the member id; for another: ATH_DECLARE_KEY(country, code);
+ * The primary key is the member id; for another, or for several, which T_get then takes in this
+ * order: ATH_DECLARE_KEY(country, code); ATH_DECLARE_KEY(membership, user_id, group_id);
  */
 #define ATH_DECLARE(T) ATH_DECLARE_KEY(T, id)
-#define ATH_DECLARE_KEY(T, key)                                                                    \
-	ATH_DECLARE_ORM_(T, key)                                                                   \
-	ATH_DECLARE_REST_(T)                                                                       \
+#define ATH_DECLARE_KEY(T, ...)                                                                    \
+	ATH_LIST_(T)                                                                               \
+	ATH_DECLARE_FUNCTIONS(T, __VA_ARGS__)
+
+/** The same of a model that is only read: over a view, or of a result. */
+#define ATH_DECLARE_RESULT(T)                                                                      \
+	ATH_LIST_(T)                                                                               \
+	ATH_DECLARE_READING_(T)                                                                    \
+	ATH_DECLARE_SHOWING_(T)                                                                    \
 	struct T##_list /* the caller's semicolon */
+
+/**
+ * In two parts, where a struct has a list of its own kind, or two have lists of each other:
+ * ATH_DECLARE_LIST(node); before the struct, and ATH_DECLARE_FUNCTIONS(node, id); behind it.
+ */
+#define ATH_DECLARE_LIST(T)                                                                        \
+	ATH_LIST_(T)                                                                               \
+	struct T##_list
+#define ATH_DECLARE_FUNCTIONS(T, ...)                                                              \
+	ATH_DECLARE_READING_(T)                                                                    \
+	ATH_DECLARE_WRITING_(T, __VA_ARGS__)                                                       \
+	ATH_DECLARE_SHOWING_(T)                                                                    \
+	ATH_DECLARE_BINDING_(T)                                                                    \
+	struct T##_list
 
 #ifdef __cplusplus
 }

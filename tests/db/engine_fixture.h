@@ -133,7 +133,8 @@ static inline int64_t integer_of(struct ath_batch *batch)
 
 	if (batch->error.status == ATH_OK && batch->results[0] != NULL &&
 	    batch->driver->rows(batch->results[0]) == 1 &&
-	    batch->driver->read(batch->results[0], 0, 1, &target, 1, &object, &error) != ATH_OK)
+	    batch->driver->read(batch->results[0], 0, 1, &target, 1, &object, arena, &error) !=
+		    ATH_OK)
 		value = INT64_MIN;
 	if (batch->driver != NULL)
 		ath_batch_clear(batch);

@@ -56,7 +56,7 @@ static enum ath_status read_cell(const struct ath_target *target, struct cell *c
 	void *object = cell;
 
 	ath_error_clear(error);
-	return batch->driver->read(batch->results[0], 0, 1, target, 1, &object, error);
+	return batch->driver->read(batch->results[0], 0, 1, target, 1, &object, arena, error);
 }
 
 static struct cell get_cell(enum ath_type type)
@@ -300,7 +300,7 @@ static void test_nulls_as_results(void **state)
 	const struct ath_target strict = { .type = ATH_TYPE_INT32, .name = "strict" };
 	const struct ath_target strict_text = { .type = ATH_TYPE_TEXT, .name = "strict" };
 	const struct ath_target loose = { .type = ATH_TYPE_INT32,
-					  .nullable_struct = true,
+					  .flag = offsetof(struct ath_null_int32, valid),
 					  .name = "loose" };
 	const struct ath_target loose_text = { .type = ATH_TYPE_TEXT,
 					       .null_allowed = true,
@@ -414,8 +414,9 @@ static void test_many_rows(void **state)
 	run("select n::int8, 'row ' || n from generate_series(0, 99) n", NULL, 0);
 	assert_int_equal(batch->driver->rows(batch->results[0]), 100);
 	assert_true(batch->driver->memory(batch->results[0]) > 0);
-	assert_int_equal(batch->driver->read(batch->results[0], 50, 3, targets, 2, objects, &error),
-			 ATH_OK);
+	assert_int_equal(
+		batch->driver->read(batch->results[0], 50, 3, targets, 2, objects, arena, &error),
+		ATH_OK);
 	assert_int_equal(pairs[2].number, 52);
 	assert_string_equal(pairs[2].text, "row 52");
 }

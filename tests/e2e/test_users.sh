@@ -50,6 +50,9 @@ row GET '/posts?title=MOTH' '' 200 '[{"id":5,' '!},{'
 row GET '/posts?title=nothing' '' 200 '=[]'
 row GET "/posts?title='" '' 200 '=[]'
 row GET /posts/5 '' 200 '"title":"A moth in relay 70"'
+row GET /posts/1 '' 200 '!"author"'
+row GET '/posts/1?with=author' '' 200 '{"id":1,"user_id":1,' "\"author\":$ada}"
+row GET '/posts/99?with=author' '' 404
 row GET /posts/99 '' 404
 row OPTIONS /users '' 204 'H:Allow: GET, HEAD, POST, OPTIONS' =
 row OPTIONS /users/1 '' 204 'H:Allow: GET, HEAD, PATCH, DELETE, OPTIONS'

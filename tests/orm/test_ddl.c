@@ -1,24 +1,120 @@
-/* test_ddl.c - tables from models: their text, and that the server takes them. */
+/* test_ddl.c - tables from models: their text, and what the server's catalogue then says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "../../app/models.c"
+#include "../db/engine_fixture.h"
 #include "orm/internal.h"
 
-static const char *text_of(struct ath_arena *arena, const struct ath_model *model,
-			   const struct ath_member *index)
+#include "../../app/models.c"
+
+/* ---- models that use every option ----------------------------------------------------------- */
+
+enum mood { CALM, ONES_OWN, BUSY };
+
+struct region {
+	const char *country;
+	int32_t code;
+	const char *name;
+};
+
+struct shop {
+	int64_t id;
+	const char *name;
+	const char *city;
+	struct ath_decimal price;
+	enum mood mood;
+	struct ath_null_enum second_mood;
+	struct ath_text_array tags;
+	struct ath_int64_array numbers;
+	struct ath_uuid_array keys;
+	struct ath_json data;
+	struct ath_bytes picture;
+	struct ath_date opened_on;
+	struct ath_null_date closed_on;
+	struct ath_null_timestamp seen_at;
+	int32_t serial;
+	struct ath_null_int64 twice;
+	struct ath_timestamp created_at;
+	struct ath_null_int32 stars;
+	double weight;
+	bool open;
+	int16_t opens, closes;
+	int64_t version;
+	struct ath_uuid uuid;
+	const char *country;
+	struct ath_null_int32 region_code;
+	struct ath_null_int64 boss_id;
+};
+
+struct boss {
+	int64_t id;
+	struct ath_null_int64 shop_id;
+	struct ath_null_int64 boss_id;
+};
+ATH_LIST_(region)
+ATH_LIST_(shop)
+ATH_LIST_(boss)
+
+ATH_MODEL(region, "trade.regions", ATH_COLUMN(region, country, .primary_key = true),
+	  ATH_COLUMN(region, code, .primary_key = true), ATH_COLUMN(region, name, .index = true));
+
+ATH_MODEL(shop, "trade.shops", ATH_COLUMN(shop, id, .primary_key = true),
+	  ATH_COLUMN(shop, name, .varchar = true, .min_length = 2, .max_length = 10,
+		     .comment = "as its owner's sign says"),
+	  ATH_COLUMN(shop, city, .column = "town", .max_length = 20, .nullable = true),
+	  ATH_COLUMN(shop, price, .precision = 6, .scale = 2, .min = 0, .max = 1000),
+	  ATH_COLUMN(shop, mood, .values = ATH_VALUES("calm", "one's own", "busy")),
+	  ATH_COLUMN(shop, second_mood, .values = ATH_VALUES("calm", "one's own", "busy")),
+	  ATH_COLUMN(shop, tags), ATH_COLUMN(shop, numbers, .nullable = true),
+	  ATH_COLUMN(shop, keys), ATH_COLUMN(shop, data),
+	  ATH_COLUMN(shop, picture, .nullable = true), ATH_COLUMN(shop, opened_on),
+	  ATH_COLUMN(shop, closed_on), ATH_COLUMN(shop, seen_at, .index = true),
+	  ATH_COLUMN(shop, serial, .identity = true, .unique = true),
+	  ATH_COLUMN(shop, twice, .generated = "serial::bigint * 2"),
+	  ATH_COLUMN(shop, created_at, .server_default = "now()"),
+	  ATH_COLUMN(shop, stars, .server_default = "3", .min = 1, .max = 5),
+	  ATH_COLUMN(shop, weight, .min = -1, .max = 1), ATH_COLUMN(shop, open),
+	  ATH_COLUMN(shop, opens), ATH_COLUMN(shop, closes),
+	  ATH_COLUMN(shop, version, .version = true),
+	  ATH_COLUMN(shop, uuid, .server_default = "gen_random_uuid()"), ATH_COLUMN(shop, country),
+	  ATH_COLUMN(shop, region_code),
+	  ATH_COLUMN(shop, boss_id, .references = &boss_model, .on_delete = ATH_SET_NULL),
+	  ATH_FOREIGN_KEY(shop, ATH_COLUMNS(shop, country, region_code), region,
+			  .on_delete = ATH_CASCADE, .on_update = ATH_CASCADE),
+	  ATH_UNIQUE(shop, ATH_COLUMNS(shop, name, city), .where = "closed_on IS NULL"),
+	  ATH_UNIQUE(shop, ATH_COLUMNS(shop, city, opened_on)),
+	  ATH_INDEX_ON(shop, lower_name, "lower(name)", .unique = true),
+	  ATH_INDEX(shop, ATH_COLUMNS(shop, tags), .method = "gin"),
+	  ATH_INDEX(shop, ATH_COLUMNS(shop, country, opens), .where = "open"),
+	  ATH_CHECK(shop, hours, "opens < closes"), ATH_COMMENT("Where it's sold"));
+
+/* To shops, which refer to bosses, and to each other. */
+ATH_MODEL(boss, "bosses", ATH_COLUMN(boss, id, .primary_key = true),
+	  ATH_COLUMN(boss, shop_id, .references = &shop_model, .on_delete = ATH_CASCADE),
+	  ATH_COLUMN(boss, boss_id, .references = &boss_model));
+
+static const struct ath_model *const trade[] = { &boss_model, &shop_model, &region_model, NULL };
+
+/* ---- their text ----------------------------------------------------------------------------- */
+
+static bool all_exist(const struct ath_model *target, void *arg)
+{
+	(void)target;
+	return arg == NULL;
+}
+
+static const char *text_of(const struct ath_model *model, const struct ath_member *index)
 {
 	struct ath_statement statement;
 	struct ath_sql sql;
 
 	ath_sql_open(&sql, arena);
 	if (index == NULL)
-		ath_sql_create_table(&sql, model);
+		ath_sql_create_table(&sql, model, all_exist, NULL);
 	else
 		ath_sql_create_index(&sql, model, index);
 	assert_int_equal(ath_sql_finish(&sql, &statement), ATH_OK);
@@ -28,22 +124,18 @@ static const char *text_of(struct ath_arena *arena, const struct ath_model *mode
 
 static void test_text(void **state)
 {
-	struct ath_arena *arena;
-
 	(void)state;
-	assert_int_equal(ath_arena_open(&arena, 0), ATH_OK);
+	assert_string_equal(text_of(&user_model, NULL),
+			    "CREATE TABLE IF NOT EXISTS \"users\" ("
+			    "\"id\" bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL"
+			    " CONSTRAINT \"pk_users\" PRIMARY KEY, "
+			    "\"name\" text NOT NULL CONSTRAINT \"ck_users_name\""
+			    " CHECK (char_length(\"name\") >= 1 AND char_length(\"name\") <= 200), "
+			    "\"email\" text NOT NULL CONSTRAINT \"uq_users_email\" UNIQUE, "
+			    "\"age\" integer CONSTRAINT \"ck_users_age\""
+			    " CHECK (\"age\" >= 0 AND \"age\" <= 150))");
 	assert_string_equal(
-		text_of(arena, &user_model, NULL),
-		"CREATE TABLE IF NOT EXISTS \"users\" ("
-		"\"id\" bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL"
-		" CONSTRAINT \"pk_users\" PRIMARY KEY, "
-		"\"name\" text NOT NULL CONSTRAINT \"ck_users_name\""
-		" CHECK (char_length(\"name\") >= 1 AND char_length(\"name\") <= 200), "
-		"\"email\" text NOT NULL CONSTRAINT \"uq_users_email\" UNIQUE, "
-		"\"age\" integer CONSTRAINT \"ck_users_age\""
-		" CHECK (\"age\" >= 0 AND \"age\" <= 150))");
-	assert_string_equal(
-		text_of(arena, &post_model, NULL),
+		text_of(&post_model, NULL),
 		"CREATE TABLE IF NOT EXISTS \"posts\" ("
 		"\"id\" bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL"
 		" CONSTRAINT \"pk_posts\" PRIMARY KEY, "
@@ -52,9 +144,30 @@ static void test_text(void **state)
 		"\"title\" text NOT NULL CONSTRAINT \"ck_posts_title\""
 		" CHECK (char_length(\"title\") >= 1 AND char_length(\"title\") <= 300), "
 		"\"created_at\" timestamptz DEFAULT now() NOT NULL)");
-	assert_string_equal(text_of(arena, &user_model, &user_members_[1]),
+	assert_string_equal(text_of(&region_model, NULL),
+			    "CREATE TABLE IF NOT EXISTS \"trade\".\"regions\" ("
+			    "\"country\" text NOT NULL, \"code\" integer NOT NULL, "
+			    "\"name\" text NOT NULL,"
+			    " CONSTRAINT \"pk_regions\" PRIMARY KEY (\"country\", \"code\"))");
+	assert_string_equal(text_of(&user_model, &user_members_[1]),
 			    "CREATE INDEX IF NOT EXISTS \"ix_users_name\" ON \"users\" (\"name\")");
-	ath_arena_close(&arena);
+}
+
+/* What it refers to is not there yet: the key comes later. */
+static void test_text_without_what_is_not_there(void **state)
+{
+	struct ath_statement statement;
+	struct ath_sql sql;
+
+	(void)state;
+	ath_sql_open(&sql, arena);
+	ath_sql_create_table(&sql, &boss_model, all_exist, &sql);
+	assert_int_equal(ath_sql_finish(&sql, &statement), ATH_OK);
+	assert_string_equal(statement.text,
+			    "CREATE TABLE IF NOT EXISTS \"bosses\" ("
+			    "\"id\" bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL"
+			    " CONSTRAINT \"pk_bosses\" PRIMARY KEY, \"shop_id\" bigint, "
+			    "\"boss_id\" bigint)");
 }
 
 static void test_unique_needs_no_index(void **state)
@@ -66,23 +179,38 @@ static void test_unique_needs_no_index(void **state)
 	assert_false(ath_sql_needs_index(&user_members_[4])); /* posts: a relation */
 }
 
+/* ---- the server ----------------------------------------------------------------------------- */
+
+static struct ath_session *db;
+
+static int open_session(void **state)
+{
+	return open_engine(state) || ath_session_open(&db, engine, NULL) != ATH_OK;
+}
+
+static int close_session(void **state)
+{
+	ath_session_close(&db);
+	run_sql("drop schema if exists trade cascade");
+	run_sql("drop table if exists bosses, posts, users cascade");
+	return close_engine(state);
+}
+
+static void create(const struct ath_model *const *list)
+{
+	if (!ath_create_all(db, list) || !ath_commit(db))
+		fail_msg("%s", ath_session_error(db)->message);
+}
+
 /* Children first in the list: the tables come in the right order all the same. */
 static const struct ath_model *const backwards[] = { &post_model, &user_model, NULL };
 
 static void test_create_all(void **state)
 {
-	const char *url = getenv("ATHANOR_TEST_URL");
-	struct ath_engine *engine;
-	struct ath_session *db;
-	struct ath_error error = { 0 };
 	struct user user = { .name = "Ada", .email = "ada@example.org" };
 	struct post post = { .title = "t" };
 
 	(void)state;
-	if (url == NULL)
-		fail_msg("ATHANOR_TEST_URL is not set: the URL of a PostgreSQL for tests");
-	assert_int_equal(ath_engine_open(&engine, url, NULL, &error), ATH_OK);
-	assert_int_equal(ath_session_open(&db, engine, NULL), ATH_OK);
 	assert_true(ath_create_all(db, backwards));
 	assert_true(ath_create_all(db, backwards)); /* again: nothing to do */
 	user_add(db, &user);
@@ -93,16 +221,357 @@ static void test_create_all(void **state)
 	assert_true(post.created_at.microseconds > 0);
 	/* nothing was committed: the database stays as it was */
 	ath_session_close(&db);
-	ath_engine_close(&engine);
+	assert_string_equal(ask("select to_regclass('users')"), "");
+	assert_int_equal(ath_session_open(&db, engine, NULL), ATH_OK);
 }
+
+/* Every table, column, rule, index and comment there is, in one text. */
+static const char catalogue[] =
+	"select md5(string_agg(line, '|' order by line)) || count(*) from ("
+	" select conname || pg_get_constraintdef(oid) from pg_constraint"
+	"  where connamespace in ('public'::regnamespace, 'trade'::regnamespace)"
+	" union all select indexdef from pg_indexes where schemaname in ('public', 'trade')"
+	" union all select table_name || column_name || data_type || is_nullable"
+	"  || coalesce(column_default, '') || is_identity || is_generated"
+	"  from information_schema.columns where table_schema in ('public', 'trade')"
+	" union all select description from pg_description where objsubid > 0"
+	"  and objoid = 'trade.shops'::regclass) lines (line)";
+
+static void test_a_second_time_changes_nothing(void **state)
+{
+	char first[256];
+
+	(void)state;
+	create(trade);
+	snprintf(first, sizeof first, "%s", ask(catalogue));
+	assert_true(strlen(first) > 32);
+	create(trade);
+	assert_string_equal(ask(catalogue), first);
+	run_sql("alter table bosses drop constraint fk_bosses_shop_id");
+	assert_string_not_equal(ask(catalogue), first);
+	create(trade); /* a key of a ring that is missing is added */
+	assert_string_equal(ask(catalogue), first);
+}
+
+static void test_the_order_of_the_list_is_of_no_account(void **state)
+{
+	static const struct ath_model *const orders[][4] = {
+		{ &shop_model, &region_model, &boss_model, NULL },
+		{ &region_model, &boss_model, &shop_model, NULL },
+		{ &shop_model, &boss_model, &region_model, NULL },
+	};
+	char first[256];
+
+	(void)state;
+	create(trade);
+	snprintf(first, sizeof first, "%s", ask(catalogue));
+	for (size_t i = 0; i < ATH_COUNT(orders); i++) {
+		run_sql("drop schema trade cascade; drop table bosses");
+		create(orders[i]);
+		assert_string_equal(ask(catalogue), first);
+	}
+}
+
+struct fact {
+	const char *question, *answer;
+};
+
+static void expect_facts(const char *form, const struct fact *facts, size_t count)
+{
+	create(trade);
+	for (size_t i = 0; i < count; i++) {
+		char sql[1024];
+		const char *answer;
+
+		snprintf(sql, sizeof sql, form, facts[i].question);
+		answer = ask(sql);
+		if (strcmp(answer, facts[i].answer) != 0)
+			fail_msg("%s:\n%s\nis not\n%s", facts[i].question, answer, facts[i].answer);
+	}
+}
+
+static void test_columns(void **state)
+{
+	/* type, nullable, default, identity, generated */
+	static const struct fact facts[] = {
+		{ "id", "bigint NO - BY DEFAULT -" },
+		{ "name", "character varying(10) NO - - -" },
+		{ "town", "text YES - - -" },
+		{ "city", "" },
+		{ "price", "numeric(6,2) NO - - -" },
+		{ "mood", "text NO - - -" },
+		{ "second_mood", "text YES - - -" },
+		{ "tags", "text[] NO - - -" },
+		{ "numbers", "bigint[] YES - - -" },
+		{ "keys", "uuid[] NO - - -" },
+		{ "data", "jsonb NO - - -" },
+		{ "picture", "bytea YES - - -" },
+		{ "opened_on", "date NO - - -" },
+		{ "closed_on", "date YES - - -" },
+		{ "seen_at", "timestamp with time zone YES - - -" },
+		{ "serial", "integer NO - ALWAYS -" },
+		{ "twice", "bigint YES - - ((serial)::bigint * 2)" },
+		{ "created_at", "timestamp with time zone NO now() - -" },
+		{ "stars", "integer YES 3 - -" },
+		{ "weight", "double precision NO - - -" },
+		{ "open", "boolean NO - - -" },
+		{ "opens", "smallint NO - - -" },
+		{ "version", "bigint NO - - -" },
+		{ "uuid", "uuid NO gen_random_uuid() - -" },
+		{ "region_code", "integer YES - - -" },
+	};
+
+	(void)state;
+	expect_facts("select format_type(atttypid, atttypmod) || ' ' || is_nullable || ' ' ||"
+		     " coalesce(column_default, '-') || ' ' || coalesce(identity_generation, '-')"
+		     " || ' ' || coalesce(generation_expression, '-')"
+		     " from information_schema.columns join pg_attribute on attname = column_name"
+		     " where attrelid = 'trade.shops'::regclass and table_schema = 'trade'"
+		     " and table_name = 'shops' and column_name = '%s'",
+		     facts, ATH_COUNT(facts));
+}
+
+static void test_rules(void **state)
+{
+	static const struct fact facts[] = {
+		{ "pk_regions", "PRIMARY KEY (country, code)" },
+		{ "pk_shops", "PRIMARY KEY (id)" },
+		{ "pk_bosses", "PRIMARY KEY (id)" },
+		{ "uq_shops_serial", "UNIQUE (serial)" },
+		{ "uq_shops_town_opened_on", "UNIQUE (town, opened_on)" },
+		{ "fk_shops_country_region_code",
+		  "FOREIGN KEY (country, region_code) REFERENCES trade.regions(country, code) ON "
+		  "UPDATE CASCADE ON DELETE CASCADE" },
+		{ "fk_shops_boss_id",
+		  "FOREIGN KEY (boss_id) REFERENCES bosses(id) ON DELETE SET NULL" },
+		{ "fk_bosses_shop_id",
+		  "FOREIGN KEY (shop_id) REFERENCES trade.shops(id) ON DELETE CASCADE" },
+		{ "fk_bosses_boss_id", "FOREIGN KEY (boss_id) REFERENCES bosses(id)" },
+		{ "ck_shops_name", "CHECK ((char_length((name)::text) >= 2))" },
+		{ "ck_shops_town",
+		  "CHECK (((char_length(town) >= 0) AND (char_length(town) <= 20)))" },
+		{ "ck_shops_mood",
+		  "CHECK ((mood = ANY (ARRAY['calm'::text, 'one''s own'::text, 'busy'::text])))" },
+		{ "ck_shops_price",
+		  "CHECK (((price >= (0)::numeric) AND (price <= (1000)::numeric)))" },
+		{ "ck_shops_weight", "CHECK (((weight >= ('-1'::integer)::double precision) AND "
+				     "(weight <= (1)::double precision)))" },
+		{ "ck_shops_stars", "CHECK (((stars >= 1) AND (stars <= 5)))" },
+		{ "ck_shops_hours", "CHECK ((opens < closes))" },
+		{ "uq_shops_name_town", "" }, /* an index */
+	};
+
+	(void)state;
+	expect_facts("select pg_get_constraintdef(oid) from pg_constraint where conname = '%s'",
+		     facts, ATH_COUNT(facts));
+}
+
+static void test_indexes(void **state)
+{
+	static const struct fact facts[] = {
+		{ "ix_regions_name",
+		  "CREATE INDEX ix_regions_name ON trade.regions USING btree (name)" },
+		{ "ix_shops_seen_at",
+		  "CREATE INDEX ix_shops_seen_at ON trade.shops USING btree (seen_at)" },
+		{ "uq_shops_name_town",
+		  "CREATE UNIQUE INDEX uq_shops_name_town ON trade.shops USING btree (name, town) "
+		  "WHERE (closed_on IS NULL)" },
+		{ "uq_shops_lower_name",
+		  "CREATE UNIQUE INDEX uq_shops_lower_name ON trade.shops USING btree "
+		  "(lower((name)::text))" },
+		{ "ix_shops_tags", "CREATE INDEX ix_shops_tags ON trade.shops USING gin (tags)" },
+		{ "ix_shops_country_opens",
+		  "CREATE INDEX ix_shops_country_opens ON trade.shops USING btree (country, opens) "
+		  "WHERE open" },
+		{ "ix_shops_serial", "" }, /* the constraint's own is enough */
+	};
+
+	(void)state;
+	expect_facts("select indexdef from pg_indexes where indexname = '%s'", facts,
+		     ATH_COUNT(facts));
+}
+
+static void test_comments(void **state)
+{
+	static const struct fact facts[] = {
+		{ "obj_description('trade.shops'::regclass)", "Where it's sold" },
+		{ "col_description('trade.shops'::regclass, 2)", "as its owner's sign says" },
+		{ "col_description('trade.shops'::regclass, 3)", "" },
+		{ "obj_description('trade.regions'::regclass)", "" },
+	};
+
+	(void)state;
+	expect_facts("select %s", facts, ATH_COUNT(facts));
+}
+
+/* ---- violations ----------------------------------------------------------------------------- */
+
+#define SHOP                                                                                       \
+	"insert into trade.shops (name, town, price, mood, tags, keys, data, opened_on, "          \
+	"weight, open, opens, closes, version, country, region_code, boss_id) values "
+#define SHOP_WITH(name, town, price, mood, day, weight, opens, country)                            \
+	SHOP "(" name ", " town ", " price ", " mood ", '{}', '{}', '{}', " day ", " weight        \
+	     ", true, " opens ", 17, 1, " country ", 1, null)"
+
+static void test_violations_name_members(void **state)
+{
+	static const struct {
+		const char *sql, *constraint, *members;
+		enum ath_status status;
+	} rows[] = {
+		{ SHOP_WITH("'first'", "'b'", "1", "'calm'", "now()", "0", "9", "'at'"),
+		  "uq_shops_lower_name", "", ATH_EUNIQUE },
+		{ SHOP_WITH("'First'", "'a'", "1", "'calm'", "'2020-01-01'", "0", "9", "'at'"),
+		  "uq_shops_name_town", "name city", ATH_EUNIQUE },
+		{ SHOP_WITH("'other'", "'a'", "1", "'calm'", "'2024-01-01'", "0", "9", "'at'"),
+		  "uq_shops_town_opened_on", "city opened_on", ATH_EUNIQUE },
+		{ SHOP_WITH("'x'", "'c'", "1", "'calm'", "now()", "0", "9", "'at'"),
+		  "ck_shops_name", "name", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "repeat('c', 21)", "1", "'calm'", "now()", "0", "9", "'at'"),
+		  "ck_shops_town", "city", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "'c'", "1001", "'calm'", "now()", "0", "9", "'at'"),
+		  "ck_shops_price", "price", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "'c'", "1", "'one''s'", "now()", "0", "9", "'at'"),
+		  "ck_shops_mood", "mood", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "'c'", "1", "'busy'", "now()", "1.1", "9", "'at'"),
+		  "ck_shops_weight", "weight", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "'c'", "1", "'busy'", "now()", "1", "18", "'at'"),
+		  "ck_shops_hours", "", ATH_ERULE },
+		{ SHOP_WITH("'xyz'", "'c'", "1", "'busy'", "now()", "1", "9", "'de'"),
+		  "fk_shops_country_region_code", "country region_code", ATH_EREFERENCE },
+		{ "update trade.shops set boss_id = 7", "fk_shops_boss_id", "boss_id",
+		  ATH_EREFERENCE },
+		{ "insert into bosses (shop_id) values (7)", "fk_bosses_shop_id", "shop_id",
+		  ATH_EREFERENCE },
+		{ "insert into trade.regions values ('at', 1, 'x')", "pk_regions", "country code",
+		  ATH_EUNIQUE },
+		{ "update trade.shops set stars = 6", "ck_shops_stars", "stars", ATH_ERULE },
+	};
+
+	(void)state;
+	create(trade);
+	run_sql("insert into trade.regions values ('at', 1, 'Vienna')");
+	run_sql(SHOP_WITH("'First'", "'a'", "1", "'one''s own'", "'2024-01-01'", "0", "9", "'at'"));
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		const struct ath_member *members[ATH_CONSTRAINT_COLUMNS];
+		const struct ath_error *error;
+		char text[100] = "";
+		size_t count;
+
+		if (i == 1) /* the index of the first row would always be the first to speak */
+			run_sql("drop index if exists trade.uq_shops_lower_name");
+		else
+			create(trade);
+		ath_session_execute(db, (struct ath_literal){ rows[i].sql }, NULL, 0);
+		error = ath_session_error(db);
+		if (error == NULL)
+			fail_msg("%s is not violated", rows[i].constraint);
+		if (error->status != rows[i].status ||
+		    strcmp(error->constraint, rows[i].constraint) != 0)
+			fail_msg("%s, not %s: %s", error->constraint, rows[i].constraint,
+				 error->message);
+		count = ath_constraint_members(trade, error->constraint, members);
+		for (size_t c = 0; c < count; c++)
+			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
+				 c == 0 ? "" : " ", members[c]->name);
+		assert_string_equal(text, rows[i].members);
+		ath_clear_error(db);
+	}
+}
+
+/* What is of no constraint: NULL, and what the type itself has no room for. */
+static void test_violations_without_a_constraint(void **state)
+{
+	static const char *const rows[] = {
+		SHOP_WITH("null", "'b'", "1", "'calm'", "now()", "0", "9", "'at'"),
+		SHOP_WITH("repeat('x', 11)", "'b'", "1", "'calm'", "now()", "0", "9", "'at'"),
+		SHOP_WITH("'xyz'", "'b'", "10000", "'calm'", "now()", "0", "9", "'at'"),
+	};
+
+	(void)state;
+	create(trade);
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		ath_session_execute(db, (struct ath_literal){ rows[i] }, NULL, 0);
+		assert_non_null(ath_session_error(db));
+		assert_int_equal(ath_session_error(db)->status, ATH_ERULE);
+		assert_string_equal(ath_session_error(db)->constraint, "");
+		if (i == 0)
+			assert_string_equal(ath_session_error(db)->column, "name");
+		ath_clear_error(db);
+	}
+}
+
+static void test_what_happens_to_those_that_refer(void **state)
+{
+	(void)state;
+	create(trade);
+	run_sql("insert into trade.regions values ('at', 1, 'Vienna')");
+	run_sql(SHOP_WITH("'First'", "'a'", "1", "'calm'", "'2024-01-01'", "0", "9", "'at'"));
+	run_sql("insert into bosses (shop_id) values (1)");
+	run_sql("update trade.shops set boss_id = 1");
+	run_sql("update trade.regions set code = 2");
+	assert_int_equal(ask_number("select region_code from trade.shops"), 2);
+	run_sql("delete from trade.regions"); /* and its shops, and their bosses */
+	assert_int_equal(ask_number("select count(*) from trade.shops"), 0);
+	assert_int_equal(ask_number("select count(*) from bosses"), 0);
+}
+
+/* ---- refusals ------------------------------------------------------------------------------- */
+
+struct broken {
+	int64_t id;
+	int32_t number;
+};
+ATH_LIST_(broken)
+ATH_MODEL(broken, "broken", ATH_COLUMN(broken, id, .primary_key = true),
+	  ATH_COLUMN(broken, number, .min = 7, .max = 5));
+
+static void test_models_are_checked_first(void **state)
+{
+	static const struct ath_model *const bad[] = { &user_model, &post_model, &broken_model,
+						       NULL };
+
+	(void)state;
+	assert_false(ath_create_all(db, bad));
+	assert_int_equal(ath_session_error(db)->status, ATH_EINVAL);
+	assert_string_equal(ath_session_error(db)->message,
+			    "model broken, member number: min is above max");
+	assert_string_equal(ask("select to_regclass('users')"), "");
+}
+
+static void test_a_read_only_session(void **state)
+{
+	const struct ath_session_options options = { .read_only = true };
+
+	(void)state;
+	ath_session_close(&db);
+	assert_int_equal(ath_session_open(&db, engine, &options), ATH_OK);
+	assert_false(ath_create_all(db, backwards));
+	assert_int_equal(ath_session_error(db)->status, ATH_EREADONLY);
+}
+
+#define SERVER(test) cmocka_unit_test_setup_teardown(test, open_session, close_session)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),
+		cmocka_unit_test_setup_teardown(test_text, open_loop, close_engine),
+		cmocka_unit_test_setup_teardown(test_text_without_what_is_not_there, open_loop,
+						close_engine),
 		cmocka_unit_test(test_unique_needs_no_index),
-		cmocka_unit_test(test_create_all),
+		SERVER(test_create_all),
+		SERVER(test_a_second_time_changes_nothing),
+		SERVER(test_the_order_of_the_list_is_of_no_account),
+		SERVER(test_columns),
+		SERVER(test_rules),
+		SERVER(test_indexes),
+		SERVER(test_comments),
+		SERVER(test_violations_name_members),
+		SERVER(test_violations_without_a_constraint),
+		SERVER(test_what_happens_to_those_that_refer),
+		SERVER(test_models_are_checked_first),
+		SERVER(test_a_read_only_session),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, create_database, drop_database);
 }

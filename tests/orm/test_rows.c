@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "../base/random.h"
+#include "books.h"
 #include "models.h"
 
 static struct ath_arena *arena;
@@ -46,9 +47,14 @@ static struct ath_row *add_pet(int64_t id, enum ath_row_state state)
 	return add(&pet_model, &(struct pet){ .id = id, .name = "Tom" }, state);
 }
 
+static struct ath_row *find(const struct ath_model *model, struct ath_value key)
+{
+	return ath_rows_find(&rows, model, &key, ATH_ROW_STORED);
+}
+
 static struct ath_row *find_pet(int64_t id)
 {
-	return ath_rows_find(&rows, &pet_model, ath_value_int64(id));
+	return find(&pet_model, ath_value_int64(id));
 }
 
 static void fill(struct ath_row **made, int64_t count)
@@ -86,7 +92,8 @@ static void test_rows_that_leave(void **state)
 		fill(made, counts[c]);
 		for (int64_t i = 0; i < counts[c]; i += 2) {
 			ath_rows_leave_map(&rows, made[i]);
-			made[i]->state = ATH_ROW_GONE;
+			assert_int_equal(made[i]->state, ATH_ROW_GONE);
+			assert_null(ath_rows_of(&rows, &pet_model, made[i]->object));
 		}
 		for (int64_t i = 0; i < counts[c]; i++)
 			assert_ptr_equal(find_pet(i * 3 - 5), i % 2 == 0 ? NULL : made[i]);
@@ -129,12 +136,12 @@ static void test_models_and_types_of_keys_are_apart(void **state)
 	kind = add(&kind_model, &(struct kind){ .id = uuid }, ATH_ROW_STORED);
 	for (int round = 0; round < 2; round++) {
 		assert_ptr_equal(find_pet(1), pet);
-		assert_ptr_equal(ath_rows_find(&rows, &person_model, ath_value_int64(1)), person);
-		assert_ptr_equal(ath_rows_find(&rows, &ticket_model, ath_value_text(code)), ticket);
-		assert_ptr_equal(ath_rows_find(&rows, &ticket_model, ath_value_text("")), empty);
-		assert_null(ath_rows_find(&rows, &ticket_model, ath_value_text("b")));
-		assert_ptr_equal(ath_rows_find(&rows, &kind_model, ath_value_uuid(uuid)), kind);
-		assert_null(ath_rows_find(&rows, &kind_model, ath_value_uuid(other)));
+		assert_ptr_equal(find(&person_model, ath_value_int64(1)), person);
+		assert_ptr_equal(find(&ticket_model, ath_value_text(code)), ticket);
+		assert_ptr_equal(find(&ticket_model, ath_value_text("")), empty);
+		assert_null(find(&ticket_model, ath_value_text("b")));
+		assert_ptr_equal(find(&kind_model, ath_value_uuid(uuid)), kind);
+		assert_null(find(&kind_model, ath_value_uuid(other)));
 		for (int64_t i = 2; i < 100; i++) /* from a list to a table */
 			add_pet(i, ATH_ROW_STORED);
 	}
@@ -150,6 +157,145 @@ static void test_an_object_whose_key_was_changed_is_still_known(void **state)
 	((struct pet *)row->object)->id = 2;
 	assert_ptr_equal(ath_rows_of(&rows, &pet_model, row->object), row);
 	assert_null(ath_rows_of(&rows, &pet_model, &other));
+}
+
+/* Each part of a key counts, and its place. */
+static void test_keys_of_two_columns(void **state)
+{
+	struct ath_row *made[20][20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		for (int j = 0; j < 20; j++)
+			made[i][j] = add(&book_label_model,
+					 &(struct book_label){ .book_id = i, .label_id = j },
+					 ATH_ROW_STORED);
+	for (int i = 0; i < 21; i++)
+		for (int j = 0; j < 21; j++) {
+			const struct ath_value keys[] = { ath_value_int64(i), ath_value_int32(j) };
+			struct ath_row *row =
+				ath_rows_find(&rows, &book_label_model, keys, ATH_ROW_STORED);
+
+			assert_ptr_equal(row, i < 20 && j < 20 ? made[i][j] : NULL);
+		}
+}
+
+struct day {
+	struct ath_date date;
+	struct ath_timestamp moment;
+	const char *text;
+};
+ATH_LIST_(day)
+ATH_MODEL(day, "days", ATH_COLUMN(day, date, .primary_key = true),
+	  ATH_COLUMN(day, moment, .primary_key = true), ATH_COLUMN(day, text, .primary_key = true));
+
+static void test_keys_of_dates_moments_and_texts(void **state)
+{
+	const struct day days[] = { { { 1 }, { 2 }, "a" },
+				    { { 2 }, { 1 }, "a" },
+				    { { 1 }, { 1 }, "a" },
+				    { { 1 }, { 2 }, "" },
+				    { { -1 }, { INT64_MIN }, "b" } };
+	struct ath_row *made[ATH_COUNT(days)];
+	struct ath_value keys[ATH_MAX_KEYS];
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(days); i++) {
+		assert_int_equal(ath_row_keys(&day_model, &days[i], keys), 3);
+		assert_null(ath_rows_find(&rows, &day_model, keys, ATH_ROW_STORED));
+		made[i] = add(&day_model, &days[i], ATH_ROW_STORED);
+	}
+	for (size_t i = 0; i < ATH_COUNT(days); i++) {
+		ath_row_keys(&day_model, &days[i], keys);
+		assert_ptr_equal(ath_rows_find(&rows, &day_model, keys, ATH_ROW_STORED), made[i]);
+		assert_ptr_equal(ath_rows_like(&rows, &day_model, &days[i]), made[i]);
+	}
+}
+
+/* One that is to be deleted is not found as one that is there, and is still known. */
+static void test_rows_to_be_deleted(void **state)
+{
+	const struct ath_value key = ath_value_int64(1);
+
+	(void)state;
+	for (int64_t more = 0; more < 100; more += 99) {
+		struct ath_row *row, *again;
+
+		ath_rows_init(&rows, arena);
+		row = add_pet(1, ATH_ROW_STORED);
+		for (int64_t i = 2; i < 2 + more; i++)
+			add_pet(i, ATH_ROW_STORED);
+		assert_null(ath_rows_find(&rows, &pet_model, &key, ATH_ROW_DELETED));
+		row->state = ATH_ROW_DELETED;
+		assert_null(find_pet(1));
+		assert_null(ath_rows_like(&rows, &pet_model, row->object));
+		assert_ptr_equal(ath_rows_find(&rows, &pet_model, &key, ATH_ROW_DELETED), row);
+		assert_ptr_equal(ath_rows_of(&rows, &pet_model, row->object), row);
+		/* another with its key may come meanwhile */
+		again = add_pet(1, ATH_ROW_STORED);
+		assert_ptr_equal(find_pet(1), again);
+		assert_ptr_equal(ath_rows_find(&rows, &pet_model, &key, ATH_ROW_DELETED), row);
+		ath_rows_leave_map(&rows, row);
+		assert_null(ath_rows_find(&rows, &pet_model, &key, ATH_ROW_DELETED));
+		assert_ptr_equal(find_pet(1), again);
+		assert_null(ath_rows_of(&rows, &pet_model, row->object));
+	}
+}
+
+/* What was read is taken in, unless it is known already. */
+static void test_rows_that_are_read(void **state)
+{
+	const struct ath_key key = ath_key_of(&pet_model);
+	static struct pet pets[500];
+	struct ath_row *made[ATH_COUNT(pets)], *known;
+	size_t count;
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(pets); i++) {
+		pets[i] = (struct pet){ .id = (int64_t)i };
+		made[i] = ath_new(arena, struct ath_row, 1);
+		*made[i] = (struct ath_row){ .model = &pet_model,
+					     .object = &pets[i],
+					     .old = &pets[i] };
+		assert_true(ath_rows_adopt(&rows, &key, made[i], &known));
+		assert_ptr_equal(known, made[i]);
+		assert_int_equal(known->state, ATH_ROW_STORED);
+	}
+	count = rows.count;
+	for (size_t i = 0; i < ATH_COUNT(pets); i++) {
+		struct pet pet = { .id = (int64_t)i };
+		struct ath_row row = { .model = &pet_model, .object = &pet, .old = &pet };
+
+		assert_ptr_equal(find_pet((int64_t)i), made[i]);
+		assert_true(ath_rows_adopt(&rows, &key, &row, &known));
+		assert_ptr_equal(known, made[i]);
+	}
+	assert_int_equal(rows.count, count);
+}
+
+/* All that come and go, beside a list of what there has to be. */
+static void test_rows_by_chance(void **state)
+{
+	enum { KEYS = 200 };
+	struct ath_row *stored[KEYS] = { NULL };
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		uint64_t chance = next_random();
+		int64_t id = (int64_t)(chance >> 8) % KEYS;
+
+		if (stored[id] == NULL) {
+			stored[id] = add_pet(id, chance & 1 ? ATH_ROW_STORED : ATH_ROW_NEW);
+			if (!(chance & 1))
+				assert_true(ath_rows_enter_map(&rows, stored[id]));
+		} else {
+			ath_rows_leave_map(&rows, stored[id]);
+			stored[id] = NULL;
+		}
+		if (i % 500 == 0)
+			for (int64_t j = 0; j < KEYS; j++)
+				assert_ptr_equal(find_pet(j), stored[j]);
+	}
 }
 
 /* ---- changes -------------------------------------------------------------------------------- */
@@ -265,6 +411,120 @@ static void test_relations_and_read_only_members_are_none(void **state)
 	assert_true(ath_row_is_changed(&row));
 }
 
+static struct book old_book, book;
+
+static bool is_book_changed(void)
+{
+	struct ath_row row = { .model = &book_model, .object = &book, .old = &old_book };
+	bool changed = ath_row_is_changed(&row);
+
+	book = old_book;
+	return changed;
+}
+
+static void fill_book(void)
+{
+	static const char *const tags[] = { "a", NULL, "" };
+	static const int64_t prizes[] = { 1, 2 };
+	static const struct ath_uuid copies[2] = { { { 1 } }, { { 2 } } };
+
+	memset(&old_book, 0, sizeof old_book);
+	old_book.title = "t";
+	old_book.genre = POEM;
+	old_book.price = ath_decimal_of(15, 1);
+	old_book.data.text = "{}";
+	old_book.tags = (struct ath_text_array){ tags, 3 };
+	old_book.prizes = (struct ath_int64_array){ prizes, 2 };
+	old_book.copies = (struct ath_uuid_array){ copies, 2 };
+	old_book.cover = (struct ath_bytes){ (const unsigned char *)"a\0b", 3 };
+	book = old_book;
+}
+
+static void test_each_further_type_tells_a_change(void **state)
+{
+	static const char *const fewer[] = { "a", NULL }, *const others[] = { "a", "", "" };
+	static const char *const nulls[] = { "a", NULL, NULL };
+	static const int64_t prizes[] = { 1, 3 };
+	static const struct ath_uuid copies[2] = { { { 1 } }, { { 3 } } };
+
+	(void)state;
+	fill_book();
+	assert_false(is_book_changed());
+	book.genre = ESSAY;
+	assert_true(is_book_changed());
+	book.second_genre.valid = true;
+	assert_true(is_book_changed());
+	book.price = ath_decimal_of(16, 1);
+	assert_true(is_book_changed());
+	book.data.text = "{ }";
+	assert_true(is_book_changed());
+	book.tags = (struct ath_text_array){ fewer, 2 };
+	assert_true(is_book_changed());
+	book.tags = (struct ath_text_array){ others, 3 };
+	assert_true(is_book_changed());
+	book.tags = (struct ath_text_array){ nulls, 3 };
+	assert_true(is_book_changed());
+	book.tags = (struct ath_text_array){ NULL, 0 };
+	assert_true(is_book_changed());
+	book.prizes.items = prizes;
+	assert_true(is_book_changed());
+	book.copies.items = copies;
+	assert_true(is_book_changed());
+	book.copies.count = 1;
+	assert_true(is_book_changed());
+	book.cover.data = (const unsigned char *)"a\0c";
+	assert_true(is_book_changed());
+	book.cover.length = 2;
+	assert_true(is_book_changed());
+	book.cover = (struct ath_bytes){ NULL, 0 };
+	assert_true(is_book_changed());
+}
+
+static void test_the_same_in_another_place_is_no_change(void **state)
+{
+	char a[] = "a", empty[] = "", json[] = "{}";
+	const char *tags[] = { a, NULL, empty };
+	int64_t prizes[] = { 1, 2 };
+	struct ath_uuid copies[2] = { { { 1 } }, { { 2 } } };
+	unsigned char cover[] = { 'a', 0, 'b' };
+
+	(void)state;
+	fill_book();
+	book.price = ath_decimal_of(150, 2); /* 1.50 is 1.5 */
+	book.data.text = json;
+	book.tags.items = tags;
+	book.prizes.items = prizes;
+	book.copies.items = copies;
+	book.cover.data = cover;
+	book.second_genre.value = 1; /* of a NULL */
+	assert_false(is_book_changed());
+	/* where there is no NULL, nothing is nothing, wherever it is */
+	old_book.prizes = (struct ath_int64_array){ NULL, 0 };
+	book = old_book;
+	book.prizes.items = prizes;
+	assert_false(is_book_changed());
+}
+
+/* A relation changes when it is given other rows, not when it is emptied or not loaded. */
+static void test_relations_that_are_given_rows(void **state)
+{
+	struct author author = { .id = 7 };
+	struct label *labels[1] = { NULL };
+
+	(void)state;
+	fill_book();
+	book.author = &author;
+	assert_true(is_book_changed());
+	book.labels = (struct label_list){ labels, 1 };
+	assert_true(is_book_changed());
+	book.labels = (struct label_list){ labels, 0 };
+	assert_true(is_book_changed());
+	old_book.author = &author;
+	book = old_book;
+	book.author = NULL;
+	assert_false(is_book_changed());
+}
+
 /* ---- members -------------------------------------------------------------------------------- */
 
 static void test_members_are_set_and_unset(void **state)
@@ -301,11 +561,19 @@ int main(void)
 		CASE(test_new_rows_enter_later),
 		CASE(test_models_and_types_of_keys_are_apart),
 		CASE(test_an_object_whose_key_was_changed_is_still_known),
+		CASE(test_keys_of_two_columns),
+		CASE(test_keys_of_dates_moments_and_texts),
+		CASE(test_rows_to_be_deleted),
+		CASE(test_rows_that_are_read),
+		CASE(test_rows_by_chance),
 		CASE(test_each_type_tells_a_change),
 		CASE(test_each_nullable_type_tells_a_change),
 		CASE(test_what_is_no_change),
 		CASE(test_doubles_by_their_bits),
 		CASE(test_relations_and_read_only_members_are_none),
+		CASE(test_each_further_type_tells_a_change),
+		CASE(test_the_same_in_another_place_is_no_change),
+		CASE(test_relations_that_are_given_rows),
 		CASE(test_members_are_set_and_unset),
 	};
 

@@ -179,7 +179,7 @@ static void finds_two_where_one_was_asked_for(struct ath_session *db)
 	EXPECT_STATUS(db, ATH_EMANY);
 }
 
-static int64_t count_where(struct ath_session *db, struct ath_condition condition)
+static int64_t count_where(struct ath_session *db, struct ath_expression condition)
 {
 	struct ath_query query = ath_query(person);
 
@@ -361,13 +361,13 @@ static void rolls_back(struct ath_session *db)
 	EXPECT(ath_flush(db));
 	EXPECT(eve->id == 4);
 	ath_rollback(db);
+	EXPECT(eve->id == 0);
+	EXPECT_TEXT(ada->name, "Ada");
 	EXPECT(ath_commit(db));
 	EXPECT_NUMBER("select count(*) from people", 3);
 	EXPECT(person_get(db, 4) == NULL);
-	eve = person_get(db, 1);
-	EXPECT(eve != ada);
-	if (EXPECT(eve != NULL))
-		EXPECT_TEXT(eve->name, "Ada");
+	EXPECT(person_get(db, 1) == ada);
+	EXPECT_TEXT(ada->name, "Ada");
 }
 
 static void closing_rolls_back(struct ath_session *db)
@@ -557,12 +557,11 @@ static void tells_the_mistake_of_a_query(struct ath_session *db)
 static void expect_member(const struct ath_session *db, const struct ath_model *model,
 			  const char *name)
 {
-	const struct ath_model *found;
-	const struct ath_member *member =
-		ath_constraint_member(test_models, db->error.constraint, &found);
+	const struct ath_member *members[ATH_CONSTRAINT_COLUMNS] = { NULL };
+	size_t count = ath_constraint_members(test_models, db->error.constraint, members);
 
-	if (EXPECT(member != NULL) && EXPECT(found == model))
-		EXPECT_TEXT(member->name, name);
+	if (EXPECT(count == 1) && EXPECT(ath_model_column(model, members[0]->offset) == members[0]))
+		EXPECT_TEXT(members[0]->name, name);
 }
 
 static void names_what_is_not_unique(struct ath_session *db)
@@ -1262,7 +1261,8 @@ static struct scenario scenarios[] = {
 static int setup(void **state)
 {
 	const struct scenario *scenario = *state;
-	struct ath_engine_options options = { .log = &silence };
+	/* a second pipeline that a slow machine lets it open would be counted, and terminated */
+	struct ath_engine_options options = { .log = &silence, .pipelines = 1 };
 
 	failure[0] = '\0';
 	run_sql("truncate people, pets, notes, kinds, tickets, changes restart identity");

@@ -240,7 +240,7 @@ static void retry_until_it_works(struct ath_session *db)
 	struct ath_error error;
 
 	(void)db;
-	EXPECT(ath_retry(engine, 5, increment, &attempt, &error) == ATH_OK);
+	EXPECT(ath_retry(engine, 5, NULL, increment, &attempt, &error) == ATH_OK);
 	EXPECT(attempt.calls == 3 && error.status == ATH_OK);
 	EXPECT_NUMBER("select count(*) from people", 1);
 }
@@ -251,7 +251,7 @@ static void retry_gives_up(struct ath_session *db)
 	struct ath_error error;
 
 	(void)db;
-	EXPECT(ath_retry(engine, 3, increment, &attempt, &error) == ATH_ESERIALIZATION);
+	EXPECT(ath_retry(engine, 3, NULL, increment, &attempt, &error) == ATH_ESERIALIZATION);
 	EXPECT(attempt.calls == 3 && error.status == ATH_ESERIALIZATION);
 	EXPECT_NUMBER("select count(*) from people", 0);
 }
@@ -263,7 +263,7 @@ static void retry_is_for_serialization_alone(struct ath_session *db)
 
 	(void)db;
 	store_three();
-	EXPECT(ath_retry(engine, 3, increment, &attempt, &error) == ATH_EUNIQUE);
+	EXPECT(ath_retry(engine, 3, NULL, increment, &attempt, &error) == ATH_EUNIQUE);
 	EXPECT(attempt.calls == 1);
 }
 

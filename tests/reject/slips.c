@@ -128,7 +128,7 @@ void slip(struct slip s, struct ath_query *q)
 
 #ifdef SQL_AS_A_CONDITION
 /* gcc: incompatible type for argument 2 of 'ath_where' */
-/* clang: passing 'char[10]' to parameter of incompatible type 'struct ath_condition' */
+/* clang: passing 'char[10]' to parameter of incompatible type 'struct ath_expression' */
 void slip(struct slip s, struct ath_query *q)
 {
 	(void)s;
@@ -138,7 +138,7 @@ void slip(struct slip s, struct ath_query *q)
 
 #ifdef A_CLIENTS_TEXT_AS_A_CONDITION
 /* gcc: incompatible type for argument 2 of 'ath_where' */
-/* clang: passing 'const char *' to parameter of incompatible type 'struct ath_condition' */
+/* clang: passing 'const char *' to parameter of incompatible type 'struct ath_expression' */
 void slip(struct slip s, struct ath_query *q)
 {
 	ath_where(q, ath_arg(s.req, "where"));
@@ -180,6 +180,171 @@ void slip(struct slip s, struct ath_query *q)
 {
 	(void)s;
 	ath_order_by(q, ATH_DESC(user, nmae));
+}
+#endif
+
+#ifdef CONTAINS_ON_A_TEXT
+/* gcc: '_Generic' selector of type 'const char *' is not compatible */
+/* clang: controlling expression type 'const char *' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_CONTAINS(user, email, "a"));
+}
+#endif
+
+#ifdef ANOTHER_CONTAINER_IN_CONTAINS
+/* gcc: incompatible type for argument 1 of 'ath_value_text_array' */
+/* clang: passing 'struct ath_json' to parameter of incompatible type 'struct ath_text_array' */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_where(q, ATH_CONTAINS(user, tags, s.user->data));
+}
+#endif
+
+#ifdef TEXT_IN_CONTAINS
+/* gcc: incompatible type for argument 1 of 'ath_value_text_array' */
+/* clang: to parameter of incompatible type 'struct ath_text_array' */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_where(q, ATH_OVERLAPS(user, tags, s.text));
+}
+#endif
+
+#ifdef HAS_OF_ANOTHER_ELEMENT
+/* gcc: passing argument 1 of 'ath_value_text' makes pointer from integer without a cast */
+/* clang: incompatible integer to pointer conversion passing 'int' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_HAS(user, tags, 7));
+}
+#endif
+
+#ifdef HAS_ON_A_TEXT
+/* gcc: '_Generic' selector of type 'char *' is not compatible */
+/* clang: controlling expression type 'char *' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_where(q, ATH_HAS(user, name, s.text));
+}
+#endif
+
+#ifdef JSON_PATH_ON_AN_ARRAY
+/* gcc: '_Generic' selector of type 'struct ath_text_array' is not compatible */
+/* clang: controlling expression type 'struct ath_text_array' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_JSON_PATH(user, tags, "$.a"));
+}
+#endif
+
+#ifdef MATCHES_ON_A_NUMBER
+/* gcc: '_Generic' selector of type 'long int' is not compatible */
+/* clang: controlling expression type 'int64_t' (aka 'long') not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_MATCHES(user, id, "1"));
+}
+#endif
+
+#ifdef UNKNOWN_OPERATOR
+/* gcc: 'ATH_OP_EQUALS' undeclared */
+/* clang: use of undeclared identifier 'ATH_OP_EQUALS' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_EXPR(ATH_COL(user, id), EQUALS, ATH_VAL(7)));
+}
+#endif
+
+#ifdef MISSPELT_COLUMN_OF_AN_EXPRESSION
+/* gcc: 'struct user' has no member named 'aeg' */
+/* clang: no member named 'aeg' in */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_order_by(q, ATH_ASC_OF(ATH_FUNC(abs, ATH_COL(user, aeg))));
+}
+#endif
+
+#ifdef EXPRESSION_OF_A_RELATION
+/* gcc: '_Generic' selector of type 'struct post_list' is not compatible */
+/* clang: controlling expression type 'struct post_list' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_select(q, ATH_COL(user, posts));
+}
+#endif
+
+#ifdef EXPRESSION_OF_A_STRUCT
+/* gcc: '_Generic' selector of type 'struct user *' is not compatible */
+/* clang: controlling expression type 'struct user *' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_select(q, ATH_VAL(s.user));
+}
+#endif
+
+#ifdef SELECT_OF_A_TEXT
+/* gcc: incompatible type for argument 2 of 'ath_select' */
+/* clang: passing 'char[9]' to parameter of incompatible type 'struct ath_expression' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_select(q, "count(*)");
+}
+#endif
+
+#ifdef GROUP_BY_A_TEXT
+/* gcc: incompatible type for argument 2 of 'ath_group_by' */
+/* clang: passing 'const char *' to parameter of incompatible type 'struct ath_expression' */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_group_by(q, s.text);
+}
+#endif
+
+#ifdef JOIN_OF_NO_MEMBER
+/* gcc: 'struct post' has no member named 'auhtor' */
+/* clang: no member named 'auhtor' in */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_join(q, post, auhtor);
+}
+#endif
+
+#ifdef JOIN_OF_A_COLUMN
+/* gcc: invalid application of 'sizeof' to incomplete type 'struct ath_a_column_is_no_relation' */
+/* clang: 'sizeof' to an incomplete type 'struct ath_a_column_is_no_relation' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_left_join(q, post, user_id);
+}
+#endif
+
+#ifdef A_COUNT_FOR_A_QUERY
+/* gcc: initialization of 'const struct ath_query *' from 'int' makes pointer from integer */
+/* clang: incompatible integer to pointer conversion initializing 'const struct ath_query *' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_IN_QUERY(user, id, 7));
+}
+#endif
+
+#ifdef SQL_FOR_A_SUBQUERY
+/* gcc: initialization of 'const struct ath_query *' from incompatible pointer type 'char *' */
+/* clang: incompatible pointer types initializing 'const struct ath_query *' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)s;
+	ath_where(q, ATH_EXISTS("select 1"));
 }
 #endif
 
@@ -276,8 +441,8 @@ void slip(struct slip s, struct ath_query *q)
 #endif
 
 #ifdef LOAD_OF_A_COLUMN
-/* gcc: request for member 'items' in something not a structure or union */
-/* clang: offsetof requires struct, union, or class type */
+/* gcc: invalid application of 'sizeof' to incomplete type 'struct ath_a_column_is_no_relation' */
+/* clang: 'sizeof' to an incomplete type 'struct ath_a_column_is_no_relation' */
 void slip(struct slip s, struct ath_query *q)
 {
 	(void)q;
@@ -292,6 +457,226 @@ void slip(struct slip s, struct ath_query *q)
 {
 	(void)q;
 	ath_load(s.db, user, s.posts, posts);
+}
+#endif
+
+#ifdef WITH_OF_NO_MEMBER
+/* gcc: 'struct post' has no member named 'tags' */
+/* clang: no member named 'tags' in */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	ath_load_with(s.db, user, s.users, ATH_WITH(user, posts, ATH_WITH(post, tags)));
+}
+#endif
+
+#ifdef WITH_OF_A_COLUMN
+/* gcc: invalid application of 'sizeof' to incomplete type 'struct ath_a_column_is_no_relation' */
+/* clang: 'sizeof' to an incomplete type 'struct ath_a_column_is_no_relation' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	ath_load_with(s.db, user, s.users, ATH_WITH(user, posts, ATH_WITH(post, title)));
+}
+#endif
+
+#ifdef RELATION_WITHOUT_WITH
+/* gcc: error: 'posts' undeclared */
+/* clang: use of undeclared identifier 'posts' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	ath_load_with(s.db, user, s.users, posts);
+}
+#endif
+
+#ifdef ON_A_MISSPELT_COLUMN
+/* gcc: 'struct user' has no member named 'emial' */
+/* clang: no member named 'emial' in */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	s.user = user_upsert(s.db, s.user, ATH_ON(user, id, emial));
+}
+#endif
+
+#ifdef UPSERT_ON_A_TEXT
+/* gcc: incompatible type for argument 3 of 'user_upsert' */
+/* clang: to parameter of incompatible type 'struct ath_columns' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	s.user = user_upsert(s.db, s.user, "email");
+}
+#endif
+
+#ifdef TOO_FEW_KEYS
+/* gcc: too few arguments to function 'post_label_get' */
+/* clang: too few arguments to function call, expected 3, have 2 */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)post_label_get(s.db, 7);
+}
+#endif
+
+#ifdef TOO_MANY_KEYS
+/* gcc: too many arguments to function 'user_get' */
+/* clang: too many arguments to function call, expected 2, have 3 */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)user_get(s.db, 7, 8);
+}
+#endif
+
+#ifdef TEXT_FOR_THE_SECOND_KEY
+/* gcc: passing argument 3 of 'post_label_get' makes integer from pointer without a cast */
+/* clang: incompatible pointer to integer conversion passing 'const char *' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)post_label_get(s.db, 7, s.text);
+}
+#endif
+
+#ifdef A_RESULT_ADDED
+/* gcc: implicit declaration of function 'total_add' */
+/* clang: implicit declaration of function 'total_add' */
+void slip(struct slip s, struct ath_query *q)
+{
+	struct total total = { .name = "a" };
+
+	(void)q;
+	total_add(s.db, &total);
+}
+#endif
+
+#ifdef A_RESULT_BY_KEY
+/* gcc: implicit declaration of function 'total_get' */
+/* clang: implicit declaration of function 'total_get' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)total_get(s.db, 7);
+}
+#endif
+
+#ifdef POINTERS_INSERTED
+/* gcc: passing argument 2 of 'user_insert_all' from incompatible pointer type */
+/* clang: incompatible pointer types passing 'struct user **' to parameter of type 'struct us */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	user_insert_all(s.db, s.users.items, s.users.count);
+}
+#endif
+
+#ifdef SET_OF_ANOTHER_TYPE
+/* gcc: passing argument 1 of 'ath_value_int32' makes integer from pointer without a cast */
+/* clang: incompatible pointer to integer conversion passing 'const char *' */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_update(s.db, q, ATH_SET(user, age, s.text));
+}
+#endif
+
+#ifdef SET_OF_NO_MEMBER
+/* gcc: 'struct user' has no member named 'nmae' */
+/* clang: no member named 'nmae' in */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_update(s.db, q, ATH_SET(user, nmae, s.text));
+}
+#endif
+
+#ifdef SET_TO_A_TEXT
+/* gcc: incompatible types when initializing type 'enum ath_operator' using type 'const char *' */
+/* clang: incompatible pointer to integer conversion */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_update(s.db, q, ATH_SET_TO(user, name, s.text));
+}
+#endif
+
+#ifdef CONDITION_AS_AN_ASSIGNMENT
+/* gcc: incompatible types when initializing type 'const struct ath_model *' */
+/* clang: initializing 'const struct ath_model *' with an expression of incompatible type */
+void slip(struct slip s, struct ath_query *q)
+{
+	ath_update(s.db, q, ATH_EQ(user, name, s.text));
+}
+#endif
+
+#ifdef SQL_THAT_IS_NO_LITERAL
+/* gcc: error: expected '}' before 's' */
+/* clang: error: expected '}' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)user_all(s.db, q);
+	(void)ath_sql(s.db, total, s.text);
+}
+#endif
+
+#ifdef SQL_PUT_TOGETHER
+/* gcc: invalid operands to binary + (have 'char *' and 'const char *') */
+/* clang: invalid operands to binary expression */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	(void)ath_execute(s.db, "delete from users where name = " + s.text);
+}
+#endif
+
+#ifdef SQL_OF_A_CLIENT
+/* gcc: error: expected '}' before 'ath_arg' */
+/* clang: error: expected '}' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	ath_execute(s.db, ath_arg(s.req, "sql"));
+}
+#endif
+
+#ifdef BIND_OF_A_STRUCT
+/* gcc: '_Generic' selector of type 'struct user *' is not compatible */
+/* clang: controlling expression type 'struct user *' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	ath_execute(s.db, "delete from users where id = :id", ATH_BIND("id", s.user));
+}
+#endif
+
+#ifdef SCALAR_OF_NO_COLUMN_TYPE
+/* gcc: '_Generic' selector of type 'float' is not compatible */
+/* clang: controlling expression type 'float' not compatible with any generic */
+void slip(struct slip s, struct ath_query *q)
+{
+	float mean;
+
+	ath_scalar(s.db, q, ATH_FUNC(avg, ATH_COL(user, age)), &mean);
+}
+#endif
+
+#ifdef ROWS_OF_ANOTHER_MODEL
+/* gcc: invalid initializer */
+/* clang: initializing 'struct user_list' with an expression of incompatible type 'struct post_l */
+void slip(struct slip s, struct ath_query *q)
+{
+	struct user_list users = post_all(s.db, q);
+
+	(void)users;
+}
+#endif
+
+#ifdef A_QUERY_FOR_A_CURSOR
+/* gcc: passing argument 1 of 'user_next' from incompatible pointer type */
+/* clang: incompatible pointer types passing 'struct ath_query *' to parameter of type 'struct at */
+void slip(struct slip s, struct ath_query *q)
+{
+	s.user = user_next(q);
 }
 #endif
 
@@ -331,10 +716,10 @@ ATH_MODEL(reading, "readings",
 #endif
 
 #ifdef KEY_OF_NO_COLUMN_TYPE
-/* gcc: '_Generic' selector of type 'unsigned int' is not compatible with any association */
-/* clang: controlling expression type 'unsigned int' not compatible with any generic */
+/* gcc: '_Generic' selector of type 'float' is not compatible with any association */
+/* clang: controlling expression type 'float' not compatible with any generic association type */
 struct reading {
-	unsigned id;
+	float id;
 };
 ATH_DECLARE(reading);
 #endif
@@ -402,11 +787,112 @@ ATH_MODEL(user, "users",
 #endif
 
 #ifdef RELATION_BY_NO_KEY
-/* gcc: 'struct post' has no member named 'author' */
-/* clang: no member named 'author' in */
+/* gcc: 'struct post' has no member named 'writer' */
+/* clang: no member named 'writer' in */
 ATH_MODEL(user, "users",
 	  ATH_COLUMN(user, id, .primary_key = true),
-	  ATH_HAS_MANY(user, posts, post, author));
+	  ATH_HAS_MANY(user, posts, post, writer));
+#endif
+
+#ifdef BELONGS_TO_ANOTHER_STRUCT
+/* gcc: '_Generic' selector of type 'struct user *' is not compatible with any association */
+/* clang: controlling expression type 'struct user *' not compatible with any generic */
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_BELONGS_TO(post, author, profile, user_id));
+#endif
+
+#ifdef HAS_ONE_OF_A_LIST
+/* gcc: '_Generic' selector of type 'struct post_list' is not compatible with any association */
+/* clang: controlling expression type 'struct post_list' not compatible with any generic */
+ATH_MODEL(user, "users",
+	  ATH_COLUMN(user, id, .primary_key = true),
+	  ATH_HAS_ONE(user, posts, post, user_id));
+#endif
+
+#ifdef BELONGS_TO_BY_NO_KEY
+/* gcc: 'struct post' has no member named 'author_id' */
+/* clang: no member named 'author_id' in */
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_BELONGS_TO(post, author, user, author_id));
+#endif
+
+#ifdef MANY_TO_MANY_BY_NO_KEY
+/* gcc: 'struct post_label' has no member named 'tag_id' */
+/* clang: no member named 'tag_id' in */
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_MANY_TO_MANY(post, labels, label, post_label, post_id, tag_id));
+#endif
+
+#ifdef MANY_TO_MANY_THROUGH_NO_MODEL
+/* gcc: 'post_tag_model' undeclared */
+/* clang: use of undeclared identifier 'post_tag_model' */
+struct post_tag {
+	int64_t post_id, label_id;
+};
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_MANY_TO_MANY(post, labels, label, post_tag, post_id, label_id));
+#endif
+
+#ifdef DEFAULT_OF_ANOTHER_TYPE
+/* gcc: makes integer from pointer without a cast */
+/* clang: incompatible pointer to integer conversion */
+ATH_MODEL(user, "users",
+	  ATH_COLUMN(user, id, .primary_key = true),
+	  ATH_COLUMN(user, age, .default_value = ATH_DEFAULT(user, age, "18")));
+#endif
+
+#ifdef DEFAULT_WITHOUT_ATH_DEFAULT
+/* gcc: makes pointer from integer without a cast */
+/* clang: incompatible integer to pointer conversion */
+ATH_MODEL(user, "users",
+	  ATH_COLUMN(user, id, .primary_key = true),
+	  ATH_COLUMN(user, age, .default_value = 18));
+#endif
+
+#ifdef VALUES_OF_NUMBERS
+/* gcc: makes pointer from integer without a cast */
+/* clang: incompatible integer to pointer conversion */
+ATH_MODEL(user, "users",
+	  ATH_COLUMN(user, id, .primary_key = true),
+	  ATH_COLUMN(user, mood, .values = ATH_VALUES("calm", 1)));
+#endif
+
+#ifdef INDEX_OF_A_MISSPELT_COLUMN
+/* gcc: 'struct post' has no member named 'titel' */
+/* clang: no member named 'titel' in */
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_INDEX(post, ATH_COLUMNS(post, user_id, titel)));
+#endif
+
+#ifdef FOREIGN_KEY_TO_NO_MODEL
+/* gcc: 'users_model' undeclared */
+/* clang: use of undeclared identifier 'users_model' */
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_FOREIGN_KEY(post, ATH_COLUMNS(post, user_id), users));
+#endif
+
+#ifdef HOOK_OF_OTHER_ARGUMENTS
+/* gcc: from incompatible pointer type 'void (*)(struct post *)' */
+/* clang: incompatible function pointer types initializing 'ath_hook *' */
+void hook(struct post *post);
+ATH_MODEL(post, "posts",
+	  ATH_COLUMN(post, id, .primary_key = true),
+	  ATH_HOOK(hook));
+#endif
+
+#ifdef MISSPELT_SECOND_KEY
+/* gcc: 'struct grant' has no member named 'role' */
+/* clang: no member named 'role' in */
+struct grant {
+	int64_t user_id, role_id;
+};
+ATH_DECLARE_KEY(grant, user_id, role);
 #endif
 
 #ifdef COUNT_OF_A_POINTER

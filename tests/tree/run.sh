@@ -4,13 +4,9 @@
 #
 # BUILD (build) is where the library was built, without sanitizers.
 #
-# In README.md every ```c block says in a comment right before it where it belongs:
-#
-#	<!-- compile: NAME -->     it is written to the file NAME
-#	<!-- compile: + NAME -->   it goes to the end of NAME
-#
-# All of them together are one program: with -Ilib each .c file compiles, and when one has a
-# main() they link with libathanor.a.
+# The C blocks of README.md say where they belong (readme.awk). All of them together are one
+# program: with -Ilib each .c file compiles, and when one has a main() they link with
+# libathanor.a. tests/e2e/test_readme.sh runs it.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export LC_ALL=C
@@ -241,32 +237,16 @@ check "entries that do not belong at the top"
 mkdir "$dir/readme"
 : >"$dir/found"
 [ -e README.md ] || echo "README.md is not there" >"$dir/found"
-[ -e README.md ] && awk -v dir="$dir/readme/" '
-	/^<!-- compile: (\+ )?[A-Za-z0-9_]+\.[ch] -->$/ {
-		append = $3 == "+"
-		name = append ? $4 : $3
-		marked = FNR
-	}
-	/^[ \t]*```/ && open { open = 0; next }
-	/^[ \t]*```/ {
-		open = 1
-		wanted = tolower($1) == "```c"
-		if (wanted && (!marked || marked != FNR - 1))
-			print "README.md:" FNR ": a block without <!-- compile: NAME --> right before it"
-		else if (wanted && !append && name in seen)
-			print "README.md:" FNR ": " name " a second time, without a +"
-		if (wanted)
-			seen[name]
-		next
-	}
-	open && wanted { print >(dir name) }
-	END { if (open) print "README.md: a block does not end" }' README.md >"$dir/found"
+[ -e README.md ] && awk -v dir="$dir/readme/" -f tests/tree/readme.awk README.md >"$dir/found"
 check "the C blocks of README.md"
 
 for file in "$dir"/readme/*.c; do
 	[ -e "$file" ] || continue
-	gcc -std=c17 -Wall -Wextra -Werror -Ilib -c -o "${file%.c}.o" "$file" >"$dir/found" 2>&1
-	check "README.md: ${file##*/} compiles"
+	for compiler in clang gcc; do
+		$compiler -std=c17 -Wall -Wextra -Werror -Ilib -c -o "${file%.c}.o" "$file" \
+			>"$dir/found" 2>&1
+		check "README.md: ${file##*/} compiles, $compiler"
+	done
 done
 if grep -qsE '^int main\(' "$dir"/readme/*.c; then
 	{

@@ -120,8 +120,12 @@ struct ath_value ath_value_item(const struct ath_value *array, size_t i)
 		return (struct ath_value){ .type = array->type, .null = true };
 	switch (array->type) {
 #define X(type_, c_type, name)                                                                     \
-	case ATH_TYPE_##type_:                                                                     \
-		return ath_value_##name(*(const c_type *)at);
+	case ATH_TYPE_##type_: {                                                                   \
+		c_type value;                                                                      \
+                                                                                                   \
+		memcpy(&value, at, sizeof value);                                                  \
+		return ath_value_##name(value);                                                    \
+	}
 		ATH_POINTER_MAP(X)
 		ATH_SCALAR_MAP(X)
 #undef X

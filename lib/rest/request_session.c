@@ -17,8 +17,8 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 {
 	struct ath_session *session = request->session;
 
-	request->statements = session->statement_count;
-	request->rows = session->row_count;
+	request->statements += session->statement_count;
+	request->rows += session->row_count;
 	/* a handler that forgot to commit must not say that it is done */
 	if (ath_session_ok(session) && ath_response_status(response) < 400 &&
 	    ath_session_is_uncommitted(session))
@@ -26,6 +26,8 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 	if (!ath_session_ok(session) && request->failure == NULL)
 		response = ath_session_problem(request, session);
 	ath_session_close(&session);
+	request->session = NULL;
+	request->failed = NULL;
 	return response;
 }
 

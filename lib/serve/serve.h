@@ -17,6 +17,10 @@ struct ath_app {
 	const char *version;
 	const struct ath_route *routes;        /**< ends in { 0 } */
 	const struct ath_model *const *models; /**< ends in NULL; NULL: none */
+	/** Around all requests that have a route, as those of a group: see struct ath_route. */
+	struct ath_response *(*before)(struct ath_request *request);
+	/** Of all requests, those without a route too. */
+	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
 };
 
 /**

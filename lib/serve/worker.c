@@ -36,6 +36,8 @@ static enum ath_status open_worker(struct worker *worker, const struct ath_app *
 		.rest.models = app->models == NULL ? none : app->models,
 		.web = { .log = &configuration->log,
 			 .access_log = configuration->access_log,
+			 .before = app->before,
+			 .after = app->after,
 			 .context = &worker->rest },
 		.log = &configuration->log,
 	};

@@ -78,25 +78,74 @@ static struct ath_response *no_route(struct ath_request *request)
 	return response;
 }
 
+/* Decoded, and in the request's memory: captures point to them. */
+static bool read_segments(struct ath_request *request, struct ath_text **segments, size_t *count)
+{
+	struct ath_text path = request->path;
+
+	*segments = ath_new(request->arena, struct ath_text, ATH_MAX_SEGMENTS);
+	for (*count = 0; *segments != NULL && *count < ATH_MAX_SEGMENTS; ++*count) {
+		if (!ath_next_segment(&path, *segments + *count))
+			return true;
+		if (!decode_segment(request, *segments + *count)) {
+			ath_request_fail(request,
+					 ath_problem(request, 400, "the path is not well encoded"));
+			return false;
+		}
+	}
+	return path.length <= 1;
+}
+
+/* What the groups and the route want to say before the handler. */
+static struct ath_response *call_before(struct ath_request *request, const struct ath_leaf *leaf)
+{
+	struct ath_response *response = NULL;
+
+	if (request->web->before != NULL)
+		response = request->web->before(request);
+	for (size_t i = 0; response == NULL && i <= leaf->group_count; i++) {
+		const struct ath_route *each =
+			i < leaf->group_count ? leaf->groups[i] : leaf->route;
+
+		if (each->before != NULL && request->failure == NULL)
+			response = each->before(request);
+	}
+	return response;
+}
+
+static struct ath_response *call_after(struct ath_request *request, const struct ath_leaf *leaf,
+				       struct ath_response *response)
+{
+	if (leaf != NULL && leaf->route->after != NULL)
+		response = leaf->route->after(request, response);
+	for (size_t i = leaf == NULL ? 0 : leaf->group_count; i > 0; i--)
+		if (leaf->groups[i - 1]->after != NULL)
+			response = leaf->groups[i - 1]->after(request, response);
+	if (request->web->after != NULL)
+		response = request->web->after(request, response);
+	return response;
+}
+
 static struct ath_response *route(struct ath_request *request)
 {
-	struct ath_text path = request->path, segments[ATH_MAX_SEGMENTS];
-	const struct ath_route *found;
-	size_t count = 0;
+	struct ath_text *segments;
+	struct ath_response *response;
+	const struct ath_leaf *leaf;
+	size_t count;
 
-	for (; count < ATH_COUNT(segments) && ath_next_segment(&path, &segments[count]); count++)
-		if (!decode_segment(request, &segments[count]))
-			return ath_problem(request, 400, "the path is not well encoded");
-	if (path.length > 1)
+	if (!read_segments(request, &segments, &count))
 		return ath_problem(request, 404, "nothing is served at this path");
 	ath_router_match(request->web->router, request->method, segments, count, &request->match);
-	found = request->match.route;
-	if (found == NULL)
+	leaf = request->match.leaf;
+	if (leaf == NULL)
 		return no_route(request);
-	if (found->deadline_ms > 0)
-		request->deadline = request->arrived + found->deadline_ms;
+	if (leaf->route->deadline_ms > 0)
+		request->deadline = request->arrived + leaf->route->deadline_ms;
 	ath_fiber_set_deadline(ath_fiber_current(), request->deadline);
-	return found->handler(request);
+	response = call_before(request, leaf);
+	if (response == NULL && request->failure == NULL)
+		response = leaf->route->handler(request);
+	return response;
 }
 
 /* ---- the head of the answer -------------------------------------------------------------- */
@@ -230,14 +279,24 @@ static void log_request(const struct ath_request *request, int status,
 		     ath_param(request, "REQUEST_METHOD") == NULL
 			     ? ""
 			     : ath_param(request, "REQUEST_METHOD"));
-	ath_log_text(&line, "route",
-		     request->match.route == NULL ? "" : request->match.route->path);
+	ath_log_text(&line, "route", request->match.leaf == NULL ? "" : request->match.leaf->path);
 	ath_log_int(&line, "status", status);
 	ath_log_int(&line, "ms", ath_now() - request->arrived);
 	ath_log_int(&line, "statements", (int64_t)request->statements);
 	ath_log_int(&line, "rows", (int64_t)request->rows);
 	ath_log_int(&line, "bytes", (int64_t)output->body_length);
 	ath_log_end(&line);
+}
+
+/* The room above has its word, and a failure the last. */
+static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
+{
+	struct ath_response *(*call)(struct ath_request *, struct ath_response *) = request->finish;
+
+	request->finish = NULL;
+	if (call != NULL)
+		response = call(request, response);
+	return request->failure != NULL ? request->failure : response;
 }
 
 void ath_web_handle(struct ath_request *request, struct ath_output *output)
@@ -249,10 +308,8 @@ void ath_web_handle(struct ath_request *request, struct ath_output *output)
 	/* a request that memory was too short for has lost arguments without a failure */
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
 		response = route(request);
-	if (request->finish != NULL)
-		response = request->finish(request, response);
-	if (request->failure != NULL)
-		response = request->failure;
+	response = finish(request, response);
+	response = finish(request, call_after(request, request->match.leaf, response));
 	status = render(request, response, output);
 	log_request(request, status, output);
 }

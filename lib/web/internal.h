@@ -14,20 +14,44 @@
 #include "web/json.h"
 #include "web/web.h"
 
-enum { ATH_MAX_SEGMENTS = 32, ATH_MAX_CAPTURES = 8, ATH_MAX_ARGS = 1000, ATH_MAX_URI = 8192 };
+enum {
+	ATH_MAX_SEGMENTS = 32,
+	ATH_MAX_CAPTURES = 8,
+	ATH_MAX_GROUPS = 8,
+	ATH_MAX_ARGS = 1000,
+	ATH_MAX_URI = 8192
+};
 
 /* ---- the router ------------------------------------------------------------------------- */
 
 struct ath_router;
 
+/* A part of a path as a route's <name:type> has met it. */
 struct ath_capture {
 	struct ath_text text; /* decoded */
-	int64_t integer;      /* of an <x:int> */
+	union {
+		int64_t integer;
+		double real;
+		struct ath_uuid uuid;
+		struct ath_date date;
+	} as;
+	const struct ath_text *segments; /* of the match; more than one of a path */
+	size_t count;
+};
+
+/* A route at its place among the groups. */
+struct ath_leaf {
+	const struct ath_route *route;
+	const struct ath_route *groups[ATH_MAX_GROUPS]; /* the outermost first */
+	size_t group_count;
+	struct ath_text names[ATH_MAX_CAPTURES]; /* of the captures */
+	size_t name_count;
+	struct ath_leaf *next; /* in the order of the tables */
+	char path[];           /* with the groups' */
 };
 
 struct ath_match {
-	const struct ath_route *route; /* NULL: none for this method */
-	const struct ath_text *names;  /* of the captures, as the route writes them */
+	const struct ath_leaf *leaf; /* NULL: none for this method */
 	struct ath_capture captures[ATH_MAX_CAPTURES];
 	size_t capture_count;
 	unsigned allowed; /* methods that the path has: bits 1 << enum ath_method */
@@ -37,9 +61,13 @@ struct ath_match {
 enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
 				struct ath_error *error) ATH_MUST_CHECK;
 void ath_router_close(struct ath_router **router);
-/* Takes the decoded segments of a path. */
+/* Takes the decoded segments of a path, which the match points into. */
 void ath_router_match(const struct ath_router *router, enum ath_method method,
 		      const struct ath_text *segments, size_t count, struct ath_match *match);
+/* The first route of this name, or NULL. */
+const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name);
+/* All routes, in the order of the tables. */
+const struct ath_leaf *ath_router_first(const struct ath_router *router);
 /* Cuts the next segment off a path; false when nothing, or one slash, is left. */
 bool ath_next_segment(struct ath_text *path, struct ath_text *segment);
 
@@ -58,6 +86,9 @@ struct ath_web {
 	struct ath_web_limits limits;
 	const struct ath_log *log;
 	bool access_log;
+	/* the application's, around all that is answered */
+	struct ath_response *(*before)(struct ath_request *request);
+	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
 	void *context; /* the room above's */
 };
 
@@ -72,6 +103,17 @@ struct ath_pair {
 	struct ath_text name, value;
 };
 
+/* The values of a name among pairs, with a NUL behind each; NULL: none. */
+const char *const *ath_pair_list(struct ath_arena *arena, const struct ath_pair *pairs,
+				 size_t pair_count, const char *name, size_t *count);
+/*
+ * name=value&... into pairs, decoded; NULL: the request has been failed. what: for the problem.
+ */
+struct ath_pair *ath_read_urlencoded(struct ath_request *request, struct ath_text text,
+				     const char *what, size_t *count);
+
+struct ath_form;
+
 struct ath_request {
 	const struct ath_web *web;
 	struct ath_arena *arena;
@@ -80,6 +122,8 @@ struct ath_request {
 	size_t param_count;
 	struct ath_pair *args; /* decoded; NUL behind each name and value */
 	size_t arg_count;
+	struct ath_form *form; /* once somebody has asked for it */
+	void *context;
 	struct ath_text path, body;
 	enum ath_method method; /* ATH_METHOD_COUNT: none we know */
 	struct ath_match match;
@@ -87,7 +131,7 @@ struct ath_request {
 	int64_t arrived, deadline;
 	struct ath_response *failure; /* sticks: answers whatever the handler returned */
 
-	/* for the room above */
+	/* for the room above; finish() may come back when something was begun behind it */
 	void *session;
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
 	void (*failed)(struct ath_request *request); /* a request that failed stores nothing */
@@ -136,6 +180,8 @@ const struct ath_json_document *ath_body_document(struct ath_request *request);
 /* Decodes %XX, and '+' where plus is set, into out (as long as text); SIZE_MAX: bad hex,
  * NUL, or what came out is no UTF-8. */
 size_t ath_percent_decode(struct ath_text text, bool plus, char *out);
+/* Appends text with everything escaped that is not RFC 3986's unreserved. */
+void ath_percent_encode(struct ath_buffer *out, struct ath_text text);
 
 /* ---- problems (problem.c) --------------------------------------------------------------- */
 

@@ -121,6 +121,34 @@ static bool read_pairs(struct ath_request *request)
 	return true;
 }
 
+/* Headers that a request has once: two of them say two things. */
+static bool has_doubles(const struct ath_request *request)
+{
+	static const struct {
+		size_t length;
+		const char *name;
+	} once[] = {
+		{ 9, "HTTP_HOST" },         { 12, "CONTENT_TYPE" },
+		{ 14, "CONTENT_LENGTH" },   { 18, "HTTP_AUTHORIZATION" },
+		{ 16, "HTTP_TRACEPARENT" }, { 20, "HTTP_IDEMPOTENCY_KEY" },
+	};
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < request->param_count; i++) {
+		struct ath_text name = request->params[i].name;
+
+		for (size_t each = 0; each < ATH_COUNT(once); each++) {
+			if (name.length != once[each].length ||
+			    memcmp(name.data, once[each].name, name.length) != 0)
+				continue;
+			if (seen & 1U << each)
+				return true;
+			seen |= 1U << each;
+		}
+	}
+	return false;
+}
+
 static const struct ath_text *find_param(const struct ath_request *request, const char *name,
 					 size_t length)
 {
@@ -140,25 +168,57 @@ const char *ath_param(const struct ath_request *request, const char *name)
 	return value == NULL ? NULL : value->data;
 }
 
+enum { MAX_HEADER = 128 };
+
 /* HTTP_USER_AGENT for "User-Agent"; two headers have parameters of their own name. */
-const char *ath_header(const struct ath_request *request, const char *name)
+static const char *param_of_header(const char *name, char param[MAX_HEADER])
 {
-	char param[128] = "HTTP_";
-	const struct ath_text *value;
 	size_t length = 5;
 
-	for (; *name != '\0' && length < sizeof param - 1; name++, length++) {
+	memcpy(param, "HTTP_", 5);
+	for (; *name != '\0' && length < MAX_HEADER - 1; name++, length++) {
 		char c = *name == '-' ? '_' : *name;
 
 		param[length] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 	}
 	param[length] = '\0';
 	if (*name != '\0')
-		return NULL;
+		return ""; /* there is no parameter of such a name */
 	if (strcmp(param, "HTTP_CONTENT_TYPE") == 0 || strcmp(param, "HTTP_CONTENT_LENGTH") == 0)
-		return ath_param(request, param + 5);
-	value = find_param(request, param, length);
-	return value == NULL ? NULL : value->data;
+		return param + 5;
+	return param;
+}
+
+const char *ath_header(const struct ath_request *request, const char *name)
+{
+	char param[MAX_HEADER];
+
+	return ath_param(request, param_of_header(name, param));
+}
+
+const char *const *ath_header_list(struct ath_request *request, const char *name, size_t *count)
+{
+	char param[MAX_HEADER];
+
+	return ath_pair_list(request->arena, request->params, request->param_count,
+			     param_of_header(name, param), count);
+}
+
+const char *const *ath_pair_list(struct ath_arena *arena, const struct ath_pair *pairs,
+				 size_t pair_count, const char *name, size_t *count)
+{
+	const char **list = NULL;
+	size_t found = 0;
+
+	*count = 0;
+	for (size_t i = 0; i < pair_count; i++)
+		found += ath_text_is(pairs[i].name, name);
+	if (found > 0)
+		list = ath_new(arena, const char *, found);
+	for (size_t i = 0; list != NULL && i < pair_count; i++)
+		if (ath_text_is(pairs[i].name, name))
+			list[(*count)++] = pairs[i].value.data;
+	return list;
 }
 
 /* ---- what is in them ---------------------------------------------------------------------- */
@@ -221,7 +281,8 @@ static void read_path(struct ath_request *request)
 				 ath_problem(request, 400, "the path does not start with /"));
 }
 
-static struct ath_text decode_arg(struct ath_request *request, const char *data, size_t length)
+static struct ath_text decode_arg(struct ath_request *request, const char *data, size_t length,
+				  const char *what)
 {
 	char *text = ath_arena_alloc(request->arena, length + 1);
 	size_t decoded = SIZE_MAX;
@@ -230,44 +291,52 @@ static struct ath_text decode_arg(struct ath_request *request, const char *data,
 		decoded = ath_percent_decode((struct ath_text){ data, length }, true, text);
 	if (decoded == SIZE_MAX) {
 		ath_request_fail(request,
-				 ath_problem(request, 400, "the query is not well encoded"));
+				 ath_problem(request, 400, "the %s is not well encoded", what));
 		return (struct ath_text){ "", 0 };
 	}
 	text[decoded] = '\0';
 	return (struct ath_text){ text, decoded };
 }
 
-static void read_args(struct ath_request *request)
+struct ath_pair *ath_read_urlencoded(struct ath_request *request, struct ath_text text,
+				     const char *what, size_t *count)
 {
-	const struct ath_text *query = find_param(request, "QUERY_STRING", 12);
-	const char *at, *end;
-	size_t count = 1;
+	const char *at, *end = text.data + text.length;
+	struct ath_pair *pairs;
+	size_t most = 1;
 
-	if (query == NULL || query->length == 0)
-		return;
-	end = query->data + query->length;
-	for (at = query->data; at < end; at++)
-		count += *at == '&';
-	if (count > ATH_MAX_ARGS) {
-		ath_request_fail(request, ath_problem(request, 400, "more than %d query arguments",
-						      ATH_MAX_ARGS));
-		return;
+	*count = 0;
+	for (at = text.data; at < end; at++)
+		most += *at == '&';
+	if (most > ATH_MAX_ARGS) {
+		ath_request_fail(request, ath_problem(request, 400, "more than %d %s arguments",
+						      ATH_MAX_ARGS, what));
+		return NULL;
 	}
-	request->args = ath_new(request->arena, struct ath_pair, count);
-	for (at = query->data; request->args != NULL && at < end; at++) {
-		struct ath_pair *arg = &request->args[request->arg_count];
+	pairs = ath_new(request->arena, struct ath_pair, most);
+	for (at = text.data; pairs != NULL && at < end; at++) {
+		struct ath_pair *pair = &pairs[*count];
 		const char *stop = memchr(at, '&', (size_t)(end - at)), *equals;
 
 		stop = stop == NULL ? end : stop;
 		equals = memchr(at, '=', (size_t)(stop - at));
 		equals = equals == NULL ? stop : equals;
-		arg->name = decode_arg(request, at, (size_t)(equals - at));
-		arg->value = equals == stop
-				     ? (struct ath_text){ "", 0 }
-				     : decode_arg(request, equals + 1, (size_t)(stop - equals) - 1);
-		request->arg_count++;
+		pair->name = decode_arg(request, at, (size_t)(equals - at), what);
+		pair->value = equals == stop ? (struct ath_text){ "", 0 }
+					     : decode_arg(request, equals + 1,
+							  (size_t)(stop - equals) - 1, what);
+		++*count;
 		at = stop;
 	}
+	return pairs;
+}
+
+static void read_args(struct ath_request *request)
+{
+	const struct ath_text *query = find_param(request, "QUERY_STRING", 12);
+
+	if (query != NULL && query->length > 0)
+		request->args = ath_read_urlencoded(request, *query, "query", &request->arg_count);
 }
 
 /* A body is whole when it is as long as was announced, if it was. */
@@ -321,6 +390,9 @@ void ath_request_read(struct ath_request *request)
 	else if (!whole)
 		ath_request_fail(request,
 				 ath_problem(request, 400, "the parameters are not well formed"));
+	else if (has_doubles(request))
+		ath_request_fail(request, ath_problem(request, 400,
+						      "a header stands twice that may stand once"));
 	read_path(request);
 	read_args(request);
 	read_body(request);
@@ -366,6 +438,11 @@ const char *ath_arg(const struct ath_request *request, const char *name)
 	return NULL;
 }
 
+const char *const *ath_arg_list(struct ath_request *request, const char *name, size_t *count)
+{
+	return ath_pair_list(request->arena, request->args, request->arg_count, name, count);
+}
+
 int64_t ath_arg_int(struct ath_request *request, const char *name, int64_t fallback, int64_t least,
 		    int64_t most)
 {
@@ -385,7 +462,7 @@ int64_t ath_arg_int(struct ath_request *request, const char *name, int64_t fallb
 static const struct ath_capture *capture(const struct ath_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->match.capture_count; i++)
-		if (ath_text_is(request->match.names[i], name))
+		if (ath_text_is(request->match.leaf->names[i], name))
 			return &request->match.captures[i];
 	return NULL;
 }
@@ -394,15 +471,41 @@ int64_t ath_path_int(const struct ath_request *request, const char *name)
 {
 	const struct ath_capture *found = capture(request, name);
 
-	return found == NULL ? 0 : found->integer;
+	return found == NULL ? 0 : found->as.integer;
+}
+
+double ath_path_float(const struct ath_request *request, const char *name)
+{
+	const struct ath_capture *found = capture(request, name);
+
+	return found == NULL ? 0 : found->as.real;
+}
+
+struct ath_date ath_path_ymd(const struct ath_request *request, const char *name)
+{
+	const struct ath_capture *found = capture(request, name);
+
+	return found == NULL ? (struct ath_date){ 0 } : found->as.date;
+}
+
+struct ath_uuid ath_path_uuid(const struct ath_request *request, const char *name)
+{
+	const struct ath_capture *found = capture(request, name);
+
+	return found == NULL ? (struct ath_uuid){ { 0 } } : found->as.uuid;
 }
 
 const char *ath_path_str(const struct ath_request *request, const char *name)
 {
 	const struct ath_capture *found = capture(request, name);
-	const char *copy = NULL;
+	struct ath_buffer text;
 
-	if (found != NULL)
-		copy = ath_arena_copy(request->arena, found->text.data, found->text.length);
-	return copy == NULL ? "" : copy;
+	if (found == NULL)
+		return "";
+	ath_buffer_init(&text, request->arena, ATH_MAX_URI + 1);
+	for (size_t i = 0; i < found->count; i++) {
+		ath_buffer_append(&text, "/", i > 0);
+		ath_buffer_append(&text, found->segments[i].data, found->segments[i].length);
+	}
+	return ath_buffer_c_string(&text);
 }

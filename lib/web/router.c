@@ -1,30 +1,33 @@
 /*
  * router.c - a tree of path segments, built once from the tables of routes.
  *
- * A node has its fixed children in order of their text, one child for an integer and one
- * for any text. A route's own names for the captures stay with the route, so that
+ * A node has its fixed children in order of their text, and behind them those of a type, the
+ * narrowest type first. A route's own names for the captures stay with the route, so that
  * GET /users/<id:int> and PATCH /users/<user:int> share their nodes.
  */
+#include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "web/internal.h"
-
-struct leaf {
-	const struct ath_route *route;
-	struct ath_text names[ATH_MAX_CAPTURES];
-};
+#include "web/path_types.h"
 
 struct node {
-	struct ath_text segment;
-	struct node **children; /* sorted by segment */
+	struct ath_text segment;          /* of a fixed one */
+	const struct ath_path_type *type; /* of the others */
+	struct ath_text pattern;          /* of a regular expression */
+	regex_t regex;
+	struct node **children; /* fixed ones, sorted by segment */
 	size_t child_count;
-	struct node *integer, *text;
-	struct leaf *leaves[ATH_METHOD_COUNT];
+	struct node **typed; /* in the order in which they are tried */
+	size_t typed_count;
+	struct ath_leaf *leaves[ATH_METHOD_COUNT];
 	unsigned methods;
 };
 
 struct ath_router {
 	struct node root;
+	struct ath_leaf *first, **tail; /* all of them */
 };
 
 static int compare(struct ath_text a, struct ath_text b)
@@ -73,160 +76,299 @@ bool ath_next_segment(struct ath_text *path, struct ath_text *segment)
 
 /* ---- building ----------------------------------------------------------------------------- */
 
+static struct node *insert_at(struct node ***list, size_t *count, size_t at)
+{
+	struct node **grown = realloc(*list, (*count + 1) * sizeof *grown);
+	struct node *child;
+
+	if (grown == NULL)
+		return NULL;
+	*list = grown;
+	child = calloc(1, sizeof *child);
+	if (child == NULL)
+		return NULL;
+	memmove(grown + at + 1, grown + at, (*count - at) * sizeof *grown);
+	grown[at] = child;
+	++*count;
+	return child;
+}
+
 static struct node *add_child(struct node *node, struct ath_text segment)
 {
 	bool found;
 	size_t at = child_index(node, segment, &found);
-	struct node **grown, *child;
+	struct node *child;
 
 	if (found)
 		return node->children[at];
-	grown = realloc(node->children, (node->child_count + 1) * sizeof *grown);
-	if (grown == NULL)
-		return NULL;
-	node->children = grown;
-	child = calloc(1, sizeof *child);
-	if (child == NULL)
-		return NULL;
-	child->segment = segment;
-	memmove(grown + at + 1, grown + at, (node->child_count - at) * sizeof *grown);
-	grown[at] = child;
-	node->child_count++;
+	child = insert_at(&node->children, &node->child_count, at);
+	if (child != NULL)
+		child->segment = segment;
 	return child;
 }
 
-static struct node *add_typed(struct node **place)
+/* A word alone is a type that was misspelt, sooner than an expression that fits just it. */
+static bool is_word(struct ath_text pattern)
 {
-	if (*place == NULL)
-		*place = calloc(1, sizeof **place);
-	return *place;
+	for (size_t i = 0; i < pattern.length; i++) {
+		char lower = (char)(pattern.data[i] | 0x20);
+
+		if (lower < 'a' || lower > 'z')
+			return false;
+	}
+	return true;
 }
 
-/* "<name:type>" apart; false when it is something else. */
+/* Is pattern a regular expression? It has to fit the whole of a segment. */
+static bool compile(struct node *node, struct ath_text pattern)
+{
+	char text[256];
+
+	node->pattern = pattern;
+	return !is_word(pattern) &&
+	       snprintf(text, sizeof text, "^(%.*s)$", (int)pattern.length, pattern.data) <
+		       (int)sizeof text &&
+	       regcomp(&node->regex, text, REG_EXTENDED) == 0;
+}
+
+static struct node *add_typed(struct node *node, const struct ath_path_type *type,
+			      struct ath_text pattern, const char *path, struct ath_error *error)
+{
+	struct node *child;
+	size_t at = 0;
+
+	for (; at < node->typed_count && node->typed[at]->type <= type; at++)
+		if (node->typed[at]->type == type &&
+		    (!ath_path_type_is_regex(type) ||
+		     compare(node->typed[at]->pattern, pattern) == 0))
+			return node->typed[at];
+	child = insert_at(&node->typed, &node->typed_count, at);
+	if (child == NULL) {
+		ath_error_set(error, ATH_ENOMEM, "out of memory");
+		return NULL;
+	}
+	child->type = type;
+	if (!ath_path_type_is_regex(type) || compile(child, pattern))
+		return child;
+	memset(&child->pattern, 0, sizeof child->pattern); /* there is nothing to free */
+	ath_error_set(error, ATH_EINVAL,
+		      "route %s: %.*s is no type of a part, and no regular expression", path,
+		      (int)pattern.length, pattern.data);
+	return NULL;
+}
+
+/* "<name:type>" apart, or "<name>", which is a str; false when it is something else. */
 static bool read_capture(struct ath_text segment, struct ath_text *name, struct ath_text *type)
 {
 	const char *colon;
 
-	if (segment.length < 5 || segment.data[0] != '<' || segment.data[segment.length - 1] != '>')
+	if (segment.length < 3 || segment.data[0] != '<' || segment.data[segment.length - 1] != '>')
 		return false;
+	*name = (struct ath_text){ segment.data + 1, segment.length - 2 };
+	*type = ath_text("str");
 	colon = memchr(segment.data, ':', segment.length);
-	if (colon == NULL || colon == segment.data + 1)
-		return false;
-	*name = (struct ath_text){ segment.data + 1, (size_t)(colon - segment.data) - 1 };
-	*type = (struct ath_text){ colon + 1, segment.length - name->length - 3 };
-	return true;
+	if (colon != NULL) {
+		name->length = (size_t)(colon - segment.data) - 1;
+		*type = (struct ath_text){ colon + 1, segment.length - name->length - 3 };
+	}
+	return name->length > 0 && type->length > 0 &&
+	       memchr(name->data, '<', name->length) == NULL;
+}
+
+static bool has_name(const struct ath_leaf *leaf, struct ath_text name)
+{
+	for (size_t i = 0; i < leaf->name_count; i++)
+		if (compare(leaf->names[i], name) == 0)
+			return true;
+	return false;
 }
 
 /* One step down the tree for one segment of a route's path; NULL: error says why. */
-static struct node *step(struct node *node, struct ath_text segment, struct leaf *leaf,
-			 size_t *captures, struct ath_error *error)
+static struct node *step(struct node *node, struct ath_text segment, bool last,
+			 struct ath_leaf *leaf, struct ath_error *error)
 {
-	const char *path = leaf->route->path;
-	struct ath_text type;
-	struct node *next;
+	const struct ath_path_type *type;
+	struct ath_text name, type_name;
+	struct node *next = NULL;
 
 	if (memchr(segment.data, '<', segment.length) == NULL) {
 		next = add_child(node, segment);
-	} else if (*captures == ATH_MAX_CAPTURES) {
-		ath_error_set(error, ATH_ETOOBIG, "route %s: more than %d parts in <>", path,
+		if (next == NULL)
+			ath_error_set(error, ATH_ENOMEM, "out of memory");
+		return next;
+	}
+	if (leaf->name_count == ATH_MAX_CAPTURES) {
+		ath_error_set(error, ATH_ETOOBIG, "route %s: more than %d parts in <>", leaf->path,
 			      ATH_MAX_CAPTURES);
 		return NULL;
-	} else if (!read_capture(segment, &leaf->names[*captures], &type)) {
+	}
+	if (!read_capture(segment, &name, &type_name)) {
 		ath_error_set(error, ATH_EINVAL,
-			      "route %s: a part must be <name:type>, alone "
-			      "between slashes",
-			      path);
-		return NULL;
-	} else if (ath_text_is(type, "int")) {
-		next = add_typed(&node->integer);
-		++*captures;
-	} else if (ath_text_is(type, "str")) {
-		next = add_typed(&node->text);
-		++*captures;
-	} else {
-		ath_error_set(error, ATH_EINVAL, "route %s: the types are int and str, not %.*s",
-			      path, (int)type.length, type.data);
+			      "route %s: a part must be <name:type>, alone between slashes",
+			      leaf->path);
 		return NULL;
 	}
-	if (next == NULL)
-		ath_error_set(error, ATH_ENOMEM, "out of memory");
-	return next;
+	if (has_name(leaf, name)) {
+		ath_error_set(error, ATH_EINVAL, "route %s: two parts are called %.*s", leaf->path,
+			      (int)name.length, name.data);
+		return NULL;
+	}
+	type = ath_path_type_named(type_name);
+	if (ath_path_type_is_rest(type) && !last) {
+		ath_error_set(error, ATH_EINVAL, "route %s: a path takes all that follows",
+			      leaf->path);
+		return NULL;
+	}
+	leaf->names[leaf->name_count++] = name;
+	return add_typed(node, type, type_name, leaf->path, error);
 }
 
 /* Walks to the node of the leaf's path, making what is missing. */
-static struct node *walk(struct ath_router *router, struct leaf *leaf, struct ath_error *error)
+static struct node *walk(struct ath_router *router, struct ath_leaf *leaf, struct ath_error *error)
 {
-	struct ath_text path = ath_text(leaf->route->path), segment;
+	struct ath_text path = ath_text(leaf->path), segment;
 	struct node *node = &router->root;
-	size_t captures = 0, segments = 0;
+	size_t segments = 0;
 
-	if (path.length == 0 || *path.data != '/') {
-		ath_error_set(error, ATH_EINVAL, "route %s: a path starts with /", path.data);
-		return NULL;
-	}
 	while (node != NULL && ath_next_segment(&path, &segment)) {
 		if (++segments > ATH_MAX_SEGMENTS) {
 			ath_error_set(error, ATH_ETOOBIG, "route %s: more than %d segments",
-				      leaf->route->path, ATH_MAX_SEGMENTS);
+				      leaf->path, ATH_MAX_SEGMENTS);
 			return NULL;
 		}
-		node = step(node, segment, leaf, &captures, error);
+		node = step(node, segment, path.length <= 1, leaf, error);
 	}
 	return node;
 }
 
-static enum ath_status add_route(struct ath_router *router, const struct ath_route *route,
-				 struct ath_error *error)
+/* ---- groups --------------------------------------------------------------------------------- */
+
+/* The groups around a route, the outermost first, and what they make of its path. */
+struct place {
+	const struct ath_route *groups[ATH_MAX_GROUPS];
+	size_t count;
+	char path[1024];
+	size_t length;
+};
+
+static bool is_end(const struct ath_route *route)
 {
-	struct leaf *leaf = calloc(1, sizeof *leaf);
+	return route->handler == NULL && route->group == NULL;
+}
+
+/* A version stands before all else: /v2/users. */
+static bool extend(struct place *place, const struct ath_route *route, struct ath_error *error)
+{
+	char before[1024];
+	int length;
+
+	if (route->path == NULL || *route->path != '/') {
+		ath_error_set(error, ATH_EINVAL, "route %s: a path starts with /",
+			      route->path == NULL ? "" : route->path);
+		return false;
+	}
+	memcpy(before, place->path, place->length);
+	before[place->length] = '\0';
+	if (route->version > 0)
+		length = snprintf(place->path, sizeof place->path, "/v%d%s%s", route->version,
+				  before, route->path);
+	else
+		length = snprintf(place->path, sizeof place->path, "%s%s", before, route->path);
+	if (length >= (int)sizeof place->path) {
+		ath_error_set(error, ATH_ETOOBIG, "route %s: its path is longer than %zu bytes",
+			      route->path, sizeof place->path - 1);
+		return false;
+	}
+	place->length = (size_t)length;
+	while (place->length > 0 && place->path[place->length - 1] == '/')
+		place->length--;
+	place->path[place->length] = '\0';
+	return true;
+}
+
+static struct ath_leaf *new_leaf(struct ath_router *router, const struct ath_route *route,
+				 const struct place *place)
+{
+	struct ath_leaf *leaf = calloc(1, sizeof *leaf + place->length + 2);
+
+	if (leaf == NULL)
+		return NULL;
+	leaf->route = route;
+	memcpy(leaf->groups, place->groups, sizeof leaf->groups);
+	leaf->group_count = place->count;
+	strcpy(leaf->path, place->length == 0 ? "/" : place->path);
+	*router->tail = leaf;
+	router->tail = &leaf->next;
+	return leaf;
+}
+
+static enum ath_status add_route(struct ath_router *router, const struct ath_route *route,
+				 const struct place *place, struct ath_error *error)
+{
+	struct ath_leaf *leaf = new_leaf(router, route, place);
 	struct node *node;
 
 	if (leaf == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
-	leaf->route = route;
 	node = walk(router, leaf, error);
-	if (node == NULL) {
-		free(leaf);
+	if (node == NULL)
 		return error->status;
-	}
-	if (node->leaves[route->method] != NULL) {
-		ath_error_set(error, ATH_EINVAL, "route %s: the same as route %s", route->path,
-			      node->leaves[route->method]->route->path);
-		free(leaf);
-		return error->status;
-	}
+	if (node->leaves[route->method] != NULL)
+		return ath_error_set(error, ATH_EINVAL, "route %s: the same as route %s",
+				     leaf->path, node->leaves[route->method]->path);
 	node->leaves[route->method] = leaf;
 	node->methods |= 1U << route->method;
+	return ATH_OK;
+}
+
+static enum ath_status add_routes(struct ath_router *router, const struct ath_route *routes,
+				  const struct place *around, struct ath_error *error)
+{
+	for (const struct ath_route *route = routes; !is_end(route); route++) {
+		struct place place = *around;
+
+		if (!extend(&place, route, error))
+			return error->status;
+		if (route->group == NULL) {
+			if (add_route(router, route, &place, error) != ATH_OK)
+				return error->status;
+			continue;
+		}
+		if (place.count == ATH_MAX_GROUPS)
+			return ath_error_set(error, ATH_ETOOBIG, "group %s: more than %d around it",
+					     route->path, ATH_MAX_GROUPS);
+		place.groups[place.count++] = route;
+		if (add_routes(router, route->group, &place, error) != ATH_OK)
+			return error->status;
+	}
 	return ATH_OK;
 }
 
 enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
 				struct ath_error *error)
 {
+	const struct place nowhere = { .count = 0 };
+
 	*router = calloc(1, sizeof **router);
 	if (*router == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
-	for (const struct ath_route *route = routes; route->handler != NULL; route++) {
-		if (add_route(*router, route, error) != ATH_OK) {
-			ath_router_close(router);
-			return error->status;
-		}
-	}
-	return ATH_OK;
+	(*router)->tail = &(*router)->first;
+	if (add_routes(*router, routes, &nowhere, error) != ATH_OK)
+		ath_router_close(router);
+	return error->status;
 }
 
 /* The depth is that of the routes: bounded by ATH_MAX_SEGMENTS. */
 static void free_node(struct node *node, bool allocated)
 {
-	if (node == NULL)
-		return;
 	for (size_t i = 0; i < node->child_count; i++)
 		free_node(node->children[i], true);
-	free_node(node->integer, true);
-	free_node(node->text, true);
-	for (size_t i = 0; i < ATH_COUNT(node->leaves); i++)
-		free(node->leaves[i]);
+	for (size_t i = 0; i < node->typed_count; i++)
+		free_node(node->typed[i], true);
 	free(node->children);
+	free(node->typed);
+	if (node->pattern.data != NULL)
+		regfree(&node->regex);
 	if (allocated)
 		free(node);
 }
@@ -236,6 +378,12 @@ void ath_router_close(struct ath_router **router)
 	if (router == NULL || *router == NULL)
 		return;
 	free_node(&(*router)->root, false);
+	while ((*router)->first != NULL) {
+		struct ath_leaf *leaf = (*router)->first;
+
+		(*router)->first = leaf->next;
+		free(leaf);
+	}
 	free(*router);
 	*router = NULL;
 }
@@ -243,7 +391,7 @@ void ath_router_close(struct ath_router **router)
 /* ---- matching ------------------------------------------------------------------------------ */
 
 /* HEAD is served by GET, unless it has a route of its own. */
-static struct leaf *leaf_for(const struct node *node, enum ath_method method)
+static struct ath_leaf *leaf_for(const struct node *node, enum ath_method method)
 {
 	if (method == ATH_METHOD_COUNT)
 		return NULL;
@@ -254,47 +402,68 @@ static struct leaf *leaf_for(const struct node *node, enum ath_method method)
 
 static bool arrive(const struct node *node, enum ath_method method, struct ath_match *match)
 {
-	struct leaf *leaf = leaf_for(node, method);
-
 	match->allowed |= node->methods;
-	if (leaf == NULL)
-		return false;
-	match->route = leaf->route;
-	match->names = leaf->names;
-	return true;
+	match->leaf = leaf_for(node, method);
+	return match->leaf != NULL;
+}
+
+static bool fits_regex(const struct node *node, struct ath_text segment)
+{
+	regmatch_t bounds = { .rm_so = 0, .rm_eo = (regoff_t)segment.length };
+
+	return regexec(&node->regex, segment.data, 1, &bounds, REG_STARTEND) == 0;
 }
 
 static bool descend(const struct node *node, enum ath_method method,
 		    const struct ath_text *segments, size_t count, struct ath_match *match)
 {
-	struct ath_capture *capture = &match->captures[match->capture_count];
+	size_t at, captures = match->capture_count;
 	bool found;
-	size_t at;
 
 	if (count == 0)
 		return arrive(node, method, match);
 	at = child_index(node, *segments, &found);
 	if (found && descend(node->children[at], method, segments + 1, count - 1, match))
 		return true;
-	if ((node->integer == NULL && node->text == NULL) || segments->length == 0)
-		return false;
-	*capture = (struct ath_capture){ .text = *segments };
-	match->capture_count++;
-	if (node->integer != NULL && ath_text_int64(*segments, &capture->integer) &&
-	    descend(node->integer, method, segments + 1, count - 1, match))
-		return true;
-	capture->integer = 0;
-	if (node->text != NULL && descend(node->text, method, segments + 1, count - 1, match))
-		return true;
-	match->capture_count--;
+	for (at = 0; at < node->typed_count; at++) {
+		const struct node *next = node->typed[at];
+		struct ath_capture *capture = &match->captures[captures];
+		bool rest = ath_path_type_is_rest(next->type);
+
+		*capture = (struct ath_capture){ .text = *segments,
+						 .segments = segments,
+						 .count = rest ? count : 1 };
+		if ((segments->length == 0 && !rest) ||
+		    !ath_path_type_read(next->type, *segments, capture) ||
+		    (ath_path_type_is_regex(next->type) && !fits_regex(next, *segments)))
+			continue;
+		match->capture_count = captures + 1;
+		if (descend(next, method, segments + capture->count, count - capture->count, match))
+			return true;
+	}
+	match->capture_count = captures;
 	return false;
 }
 
 void ath_router_match(const struct ath_router *router, enum ath_method method,
 		      const struct ath_text *segments, size_t count, struct ath_match *match)
 {
-	match->route = NULL;
+	match->leaf = NULL;
 	match->capture_count = 0;
 	match->allowed = 0;
 	descend(&router->root, method, segments, count, match);
+}
+
+const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name)
+{
+	const struct ath_leaf *leaf = router->first;
+
+	while (leaf != NULL && (leaf->route->name == NULL || strcmp(leaf->route->name, name) != 0))
+		leaf = leaf->next;
+	return leaf;
+}
+
+const struct ath_leaf *ath_router_first(const struct ath_router *router)
+{
+	return router->first;
 }

@@ -30,23 +30,51 @@ enum ath_method {
 };
 
 /**
- * One row of the table of routes. In the path, <name:int> stands for a segment that is a
- * 64-bit integer and <name:str> for any other single segment; fixed text goes before int,
- * int before str. A slash at the end makes no difference. HEAD and OPTIONS need no rows of
- * their own.
+ * One row of a table of routes, or a group of them. In the path, <name:type> stands for a segment:
+ *
+ *	int     a 64-bit integer, without zeros in front
+ *	float   a decimal number, such as -1.5
+ *	ymd     a day, such as 2024-05-06
+ *	uuid    a UUID
+ *	alpha   letters of ASCII
+ *	slug    words of a-z and 0-9 with single hyphens between
+ *	str     any text; <name> alone is the same
+ *	path    all that follows, slashes too
+ *
+ * and what is none of these is a POSIX regular expression that has to fit the whole segment.
+ * Fixed text goes before a type, and types go in this order, expressions before str. A slash at
+ * the end makes no difference. HEAD and OPTIONS need no rows of their own.
  */
 struct ath_route {
 	enum ath_method method;
-	const char *path; /**< starts with '/'; static */
+	const char *path; /**< starts with '/'; static; a group's is the beginning of its routes' */
 	struct ath_response *(*handler)(struct ath_request *request);
 	int64_t deadline_ms; /**< from the arrival of the request; 0: the worker's default */
+	const char *name;    /**< for ath_url_for() */
+	/** Of a group: its routes and groups; ends in { 0 }. */
+	const struct ath_route *group;
+	int version; /**< 2 puts /v2 in front of the path, that of the groups around it too */
+	/**
+	 * Called before the handler, those of the groups first; what is not NULL answers the
+	 * request at once.
+	 */
+	struct ath_response *(*before)(struct ath_request *request);
+	/** Called with every answer, those of the groups last; gives the one to send. */
+	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
 };
 
-/** ATH_ROUTE(GET, "/users/<id:int>", show_user, .deadline_ms = 2000) */
+/** ATH_ROUTE(GET, "/users/<id:int>", show_user, .deadline_ms = 2000); its name is the handler's */
 #define ATH_ROUTE(...) ATH_ROUTE_(__VA_ARGS__, )
 #define ATH_ROUTE_(method_, path_, handler_, ...)                                                  \
 	{                                                                                          \
-		.method = ATH_METHOD_##method_, .path = path_, .handler = handler_, __VA_ARGS__    \
+		.method = ATH_METHOD_##method_, .path = path_, .handler = handler_,                \
+		.name = #handler_, __VA_ARGS__                                                     \
+	}
+/** ATH_GROUP("/admin", admin_routes, .before = must_be_admin) */
+#define ATH_GROUP(...) ATH_ROUTE_GROUP_(__VA_ARGS__, )
+#define ATH_ROUTE_GROUP_(path_, routes_, ...)                                                      \
+	{                                                                                          \
+		.path = path_, .group = routes_, __VA_ARGS__                                       \
 	}
 
 /* ---- the request ---------------------------------------------------------------------- */
@@ -69,15 +97,88 @@ ATH_API const char *ath_arg(const struct ath_request *request, const char *name)
  */
 ATH_API int64_t ath_arg_int(struct ath_request *request, const char *name, int64_t fallback,
 			    int64_t least, int64_t most);
-/** The value of a header, such as "User-Agent", or NULL. */
+/** All of them, in order; NULL when there are none. */
+ATH_API const char *const *ath_arg_list(struct ath_request *request, const char *name,
+					size_t *count);
+/**
+ * The value of a header, such as "User-Agent", or NULL. Of those that a request has once, such as
+ * Host, Authorization or Content-Type, a second one has answered it with 400.
+ */
 ATH_API const char *ath_header(const struct ath_request *request, const char *name);
+/** All lines of a header, in order; NULL when there are none. */
+ATH_API const char *const *ath_header_list(struct ath_request *request, const char *name,
+					   size_t *count);
+/** The value of a cookie (RFC 6265), without quotes around it, or NULL. */
+ATH_API const char *ath_cookie(struct ath_request *request, const char *name);
+
+/**
+ * The field of a form in the body, urlencoded or multipart, decoded, or NULL. A body that is no
+ * form answers the request with 415, a malformed one with 400.
+ */
+ATH_API const char *ath_form(struct ath_request *request, const char *name);
+/** All of that name, in order; NULL when there are none. */
+ATH_API const char *const *ath_form_list(struct ath_request *request, const char *name,
+					 size_t *count);
+/** A file of a multipart form: its bytes are in the request's memory. */
+struct ath_file {
+	const char *name;         /**< of the field */
+	const char *filename;     /**< as the client calls it, without directories */
+	const char *content_type; /**< as the client says; "" when it does not */
+	struct ath_text data;
+};
+/** The first file of this field, or NULL. */
+ATH_API const struct ath_file *ath_form_file(struct ath_request *request, const char *name);
+
+/** The client's address, as the web server saw it, or "". */
+ATH_API const char *ath_client_address(const struct ath_request *request);
+/** "https" or "http", by the word of the web server. */
+ATH_API const char *ath_scheme(const struct ath_request *request);
+/** The name the web server serves under (its SERVER_NAME), not what the client says. */
+ATH_API const char *ath_host(const struct ath_request *request);
+/** The trace this request is part of (W3C Trace Context), 55 characters, or NULL. */
+ATH_API const char *ath_traceparent(const struct ath_request *request);
+/**
+ * Which of some media types the client would like best (RFC 9110, 12.5.1): the index of one of
+ * types, the first of equals. -1: none of them, and the request is answered with 406.
+ */
+ATH_API int ath_accept(struct ath_request *request, const char *const *types, size_t count);
+
+/** Something of the application's own, for what comes later in the same request. */
+ATH_API void ath_set_context(struct ath_request *request, void *context);
+ATH_API void *ath_context(const struct ath_request *request);
 /** A parameter of the web server, such as "REMOTE_ADDR", or NULL. */
 ATH_API const char *ath_param(const struct ath_request *request, const char *name);
 
 /** A part of the path by the name it has in the route; a name it has not gives 0. */
 ATH_API int64_t ath_path_int(const struct ath_request *request, const char *name);
-/** The same as decoded text; a name it has not gives "". */
+ATH_API double ath_path_float(const struct ath_request *request, const char *name);
+ATH_API struct ath_date ath_path_ymd(const struct ath_request *request, const char *name);
+ATH_API struct ath_uuid ath_path_uuid(const struct ath_request *request, const char *name);
+/** Any of them as decoded text; a name it has not gives "". */
 ATH_API const char *ath_path_str(const struct ath_request *request, const char *name);
+
+/** A value for ath_url_for(). */
+struct ath_url_part {
+	const char *name;
+	const char *text; /**< NULL: number counts */
+	int64_t number;
+};
+#define ATH_URL_TEXT(name_, text_)  ((struct ath_url_part){ .name = name_, .text = text_ })
+#define ATH_URL_INT(name_, number_) ((struct ath_url_part){ .name = name_, .number = number_ })
+/* Behind ath_url_for(). */
+ATH_API const char *ath_url_make(struct ath_request *request, const char *route,
+				 const struct ath_url_part *parts, size_t count);
+/**
+ * The URL of a route: ath_url_for(req, "show_user", ATH_URL_INT("id", 7)). Values that are no
+ * parts of its path become query arguments. A route that is not there, or a part without a value
+ * of its type, answers the request with 500 and gives "".
+ */
+#define ath_url_for(request, route, ...)                                                           \
+	ath_url_make(request, route,                                                               \
+		     (const struct ath_url_part[]){ { .name = 0 }, __VA_ARGS__ } + 1,              \
+		     sizeof((const struct ath_url_part[]){ { .name = 0 }, __VA_ARGS__ }) /         \
+				     sizeof(struct ath_url_part) -                                 \
+			     1)
 
 /** The body as it came; data is never NULL. */
 ATH_API struct ath_text ath_body(const struct ath_request *request);
@@ -106,6 +207,27 @@ ATH_API struct ath_response *ath_response_empty(struct ath_request *request, int
 /** text/plain in UTF-8 */
 ATH_API struct ath_response *ath_response_text(struct ath_request *request, int status,
 					       const char *text);
+/**
+ * text/html in UTF-8. The format takes %s for text, which is escaped, %lld for numbers, and %% and
+ * nothing else.
+ */
+ATH_API struct ath_response *ath_response_html(struct ath_request *request, int status,
+					       const char *format, ...) ATH_PRINTF(3, 4);
+/**
+ * 303 See Other, or another status from 300 on, to a place of this server ("/users/7"); a whole
+ * URL is for the application to trust.
+ */
+ATH_API struct ath_response *ath_redirect(struct ath_request *request, int status,
+					  const char *location);
+/**
+ * A file that the web server sends itself: X-Accel-Redirect to an internal location, such as
+ * "/files/7.pdf".
+ *
+ * @param filename  what a browser is to save it as; NULL: to be shown
+ */
+ATH_API struct ath_response *ath_response_file(struct ath_request *request,
+					       const char *content_type, const char *location,
+					       const char *filename);
 /** Takes the document over and deletes it. */
 ATH_API struct ath_response *ath_response_json(struct ath_request *request, int status,
 					       struct cJSON *document);
@@ -115,6 +237,27 @@ ATH_API struct ath_response *ath_response_json(struct ath_request *request, int 
  */
 ATH_API void ath_response_header(struct ath_response *response, const char *name,
 				 const char *value);
+/** Of a cookie; zero is the safe side: HttpOnly, Secure, SameSite=Lax, for the session, path /. */
+struct ath_cookie_options {
+	int64_t max_age; /**< seconds; 0: as long as the browser is open; -1: delete it now */
+	const char *path, *domain;
+	enum { ATH_SAME_SITE_LAX, ATH_SAME_SITE_STRICT, ATH_SAME_SITE_NONE } same_site;
+	bool script_may_read; /**< no HttpOnly */
+	bool insecure;        /**< no Secure: over http too */
+};
+/** A name that is no token, or a value with other than RFC 6265's characters: 500. */
+ATH_API void ath_response_cookie(struct ath_response *response, const char *name, const char *value,
+				 const struct ath_cookie_options *options);
+/**
+ * Sets ETag (RFC 9110, 8.8.3) and compares it with the request's If-None-Match: when it has it,
+ * the answer to a GET or HEAD becomes 304 without a body. NULL: a hash of the body is the tag.
+ */
+ATH_API void ath_response_etag(struct ath_response *response, const char *tag);
+/**
+ * Does the request's If-Match name this tag? False: it is answered with 412, or where it had no
+ * If-Match with 428. For what changes a row that somebody else may have changed.
+ */
+ATH_API bool ath_if_match(struct ath_request *request, const char *tag);
 /**
  * application/problem+json (RFC 9457): type and title follow from the status, detail is for
  * the person who reads it.

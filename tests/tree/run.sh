@@ -120,7 +120,7 @@ includes lib/*.h lib/*/*.[ch] | awk -F'\t' '
 			" setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio" \
 			" stdlib stdnoreturn string tgmath time uchar wchar wctype" \
 			" arpa/inet dirent endian fcntl fnmatch getopt glob grp linux/futex netdb" \
-			" netinet/in netinet/tcp poll pthread pwd sched semaphore strings" \
+			" netinet/in netinet/tcp poll pthread pwd regex sched semaphore strings" \
 			" sys/epoll sys/eventfd sys/file sys/ioctl sys/mman sys/prctl sys/random" \
 			" sys/resource sys/select sys/sendfile sys/signalfd sys/socket sys/stat" \
 			" sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/wait" \

@@ -14,8 +14,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
-#include "fcgi_client.h"
-#include "web/internal.h"
+#include "whole_request.h"
 
 enum { PARAMS = 24 * 1024, BODY = 4096, ARENA = 512 * 1024 };
 
@@ -254,61 +253,11 @@ static const struct ath_route routes[] = {
 	{ 0 },
 };
 
-/* ---- running one ---------------------------------------------------------------------------- */
-
-static struct ath_loop *loop;
-static struct ath_web web;
-
 static int open_web(void **state)
 {
-	struct ath_error error = { 0 };
-
 	(void)state;
-	web.limits = (struct ath_web_limits){ .params = PARAMS, .body = BODY, .arena = ARENA };
-	if (ath_web_open(&web, routes, &error) != ATH_OK)
-		return -1;
-	return ath_loop_open(&loop, NULL) == ATH_OK ? 0 : -1;
-}
-
-static int close_web(void **state)
-{
-	(void)state;
-	ath_web_close(&web);
-	ath_loop_close(&loop);
-	return 0;
-}
-
-struct run {
-	struct ath_request *request;
-	struct ath_output output;
-};
-
-static void run_fiber(void *arg)
-{
-	struct run *run = arg;
-
-	ath_web_handle(run->request, &run->output);
-	ath_loop_stop(loop);
-}
-
-/* Handles what raw_params and raw_body hold; the answer is one string, malloc. */
-static char *handle(struct ath_request *request, size_t *length)
-{
-	struct run run = { .request = request };
-	char *whole;
-
-	request->arrived = ath_now();
-	request->deadline = request->arrived + request->web->limits.deadline_ms;
-	assert_int_equal(ath_loop_spawn(loop, run_fiber, &run, request->deadline, NULL), ATH_OK);
-	ath_loop_run(loop);
-	assert_int_equal(ath_loop_fibers(loop), 0);
-	*length = run.output.head_length + run.output.body_length;
-	whole = calloc(1, *length + 1);
-	assert_non_null(whole);
-	memcpy(whole, run.output.head + ATH_HEAD_ROOM, run.output.head_length);
-	if (run.output.body_length > 0)
-		memcpy(whole + run.output.head_length, run.output.body, run.output.body_length);
-	return whole;
+	return open_routes(routes, (struct ath_web_limits){
+					   .params = PARAMS, .body = BODY, .arena = ARENA });
 }
 
 /* The answer to a GET with these raw parameters, in a request of its own. */

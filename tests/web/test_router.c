@@ -68,19 +68,20 @@ static const char *tell(const struct ath_match *match)
 	static char text[512];
 	size_t at = 0;
 
-	if (match->route == NULL) {
+	if (match->leaf == NULL) {
 		at += (size_t)sprintf(text, match->allowed == 0 ? "404" : "405");
 		for (size_t i = 0; i < ATH_COUNT(methods); i++)
 			if (match->allowed & 1U << i)
 				at += (size_t)sprintf(text + at, " %s", methods[i]);
 		return text;
 	}
-	at += (size_t)sprintf(text, "%s %s", methods[match->route->method], match->route->path);
+	at += (size_t)sprintf(text, "%s %s", methods[match->leaf->route->method],
+			      match->leaf->route->path);
 	for (size_t i = 0; i < match->capture_count; i++)
-		at += (size_t)sprintf(text + at, " %.*s=%.*s(%lld)", (int)match->names[i].length,
-				      match->names[i].data, (int)match->captures[i].text.length,
-				      match->captures[i].text.data,
-				      (long long)match->captures[i].integer);
+		at += (size_t)sprintf(
+			text + at, " %.*s=%.*s(%lld)", (int)match->leaf->names[i].length,
+			match->leaf->names[i].data, (int)match->captures[i].text.length,
+			match->captures[i].text.data, (long long)match->captures[i].as.integer);
 	return text;
 }
 
@@ -271,7 +272,9 @@ static void a_thousand_routes(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++) {
 		snprintf(paths[i], sizeof paths[i], "/r%u", i * 7919 % 1000);
-		table[i] = (struct ath_route){ ATH_METHOD_GET, paths[i], any, 0 };
+		table[i] = (struct ath_route){ .method = ATH_METHOD_GET,
+					       .path = paths[i],
+					       .handler = any };
 	}
 	router = open_router(table);
 	for (unsigned i = 0; i < 1000; i++) {
@@ -297,7 +300,6 @@ static const struct refused {
 	{ "users", NULL, "starts with /" },
 	{ "", NULL, "starts with /" },
 	{ "<id:int>", NULL, "starts with /" },
-	{ "/<id>", NULL, "<name:type>" },
 	{ "/<id:int", NULL, "<name:type>" },
 	{ "/x<id:int>", NULL, "<name:type>" },
 	{ "/<id:int>x", NULL, "<name:type>" },
@@ -305,10 +307,13 @@ static const struct refused {
 	{ "/<>", NULL, "<name:type>" },
 	{ "/<", NULL, "<name:type>" },
 	{ "/<:>", NULL, "<name:type>" },
-	{ "/<ab:>", NULL, "the types are int and str" },
-	{ "/<id:uuid>", NULL, "not uuid" },
-	{ "/<id:INT>", NULL, "not INT" },
-	{ "/<id:int:str>", NULL, "not int:str" },
+	{ "/<ab:>", NULL, "<name:type>" },
+	{ "/<id:guid>", NULL, "guid is no type of a part" },
+	{ "/<id:INT>", NULL, "INT is no type of a part" },
+	{ "/<id:[0-9>", NULL, "[0-9 is no type of a part" },
+	{ "/<a:int>/<a:str>", NULL, "two parts are called a" },
+	{ "/<a:path>/b", NULL, "a path takes all that follows" },
+	{ "/<a:[x-z]+>", "/<b:[x-z]+>", "the same as route" },
 	{ "/<a:int>/<b:int>/<c:int>/<d:int>/<e:int>/<f:int>/<g:int>/<h:int>/<i:int>", NULL,
 	  "more than 8 parts" },
 	{ "/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3", NULL,
@@ -333,7 +338,9 @@ static void bad_tables_are_refused(void **state)
 		if (ath_router_open(&router, table, &error) == ATH_OK)
 			fail_msg("%s was taken", path);
 		assert_null(router);
-		assert_non_null(strstr(error.message, path));
+		/* a slash at the end makes no difference */
+		if (strstr(error.message, strcmp(path, "/users/") == 0 ? "/users" : path) == NULL)
+			fail_msg("%s: %s", path, error.message);
 		if (strstr(error.message, row->words) == NULL)
 			fail_msg("%s: %s", path, error.message);
 	}

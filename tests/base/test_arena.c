@@ -333,6 +333,39 @@ static void test_a_cleanup_without_memory_is_refused(void **state)
 	assert_string_equal(order, "");
 }
 
+/* What was taken once is taken again without the system. */
+static void test_rewind_keeps_the_memory(void **state)
+{
+	enum { PIECES = 300, SIZE = 1000 };
+	struct ath_arena *arena = *state;
+	static char *pieces[PIECES];
+
+	order[0] = '\0';
+	for (int round = 0; round < 3; round++) {
+		assert_true(ath_arena_defer(arena, note, (void *)"1"));
+		for (int i = 0; i < PIECES; i++) {
+			char *piece = ath_arena_alloc(arena, SIZE);
+
+			assert_non_null(piece);
+			memset(piece, round, SIZE);
+#ifndef ATH_ARENA_MALLOC
+			if (round > 0)
+				assert_ptr_equal(piece, pieces[i]);
+#endif
+			pieces[i] = piece;
+		}
+		for (int i = 0; i < PIECES; i++)
+			assert_int_equal(pieces[i][SIZE - 1], round);
+		ath_arena_rewind(arena);
+		assert_int_equal(ath_arena_used(arena), 0);
+	}
+	assert_string_equal(order, "111");
+	/* a piece that no kept block holds comes from a new one, and those before are not lost */
+	assert_non_null(ath_arena_alloc(arena, 4 << 20));
+	ath_arena_rewind(arena);
+	assert_non_null(ath_arena_alloc(arena, SIZE));
+}
+
 int main(void)
 {
 #define row(test) cmocka_unit_test_setup_teardown(test, open_arena, close_arena)
@@ -340,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_close_takes_null),
 		row(test_every_piece_is_aligned_and_apart),
 		row(test_used_counts_and_reset_empties),
+		row(test_rewind_keeps_the_memory),
 		row(test_failure_sticks_until_the_reset),
 		row(test_the_ceiling_holds_for_many_small_pieces),
 		row(test_a_default_ceiling_is_16_mebibytes),

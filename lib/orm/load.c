@@ -162,11 +162,9 @@ static struct ath_batch *make_batch(struct ath_session *session, struct level *l
 /* ---- what came ------------------------------------------------------------------------------- */
 
 /* The relation's member, and what the database is known to hold of it. */
-static void set_rows(struct ath_session *session, const struct wanted *wanted, void *object,
+static void set_rows(const struct ath_member *relation, const struct ath_row *row, void *object,
 		     void **rows, size_t count)
 {
-	const struct ath_member *relation = wanted->relation;
-	struct ath_row *row = ath_rows_of(&session->rows, wanted->with->model, object);
 	struct ath_any_list list = { .items = rows, .count = count };
 	const void *value = &list;
 	void *one = count == 0 ? NULL : rows[0];
@@ -189,7 +187,8 @@ static void hand_out_parents(struct ath_session *session, struct wanted *wanted)
 		return;
 	}
 	for (size_t i = 0; i < wanted->count; i++) {
-		struct ath_value key = ath_member_get(column, wanted->objects[i]);
+		void *object = wanted->objects[i];
+		struct ath_value key = ath_member_get(column, object);
 		struct ath_row *row = NULL;
 
 		if (!key.null)
@@ -197,36 +196,60 @@ static void hand_out_parents(struct ath_session *session, struct wanted *wanted)
 					    ATH_ROW_STORED);
 		if (row != NULL)
 			parents[wanted->row_count++] = row->object;
-		set_rows(session, wanted, wanted->objects[i], row == NULL ? NULL : &row->object,
-			 row != NULL);
+		set_rows(wanted->relation, ath_rows_of(&session->rows, wanted->with->model, object),
+			 object, row == NULL ? NULL : &row->object, row != NULL);
 	}
 	wanted->rows = parents;
 }
 
+/* Where the keys of rows are: in them, or, by way of a table between, behind them. */
+struct keys {
+	const struct ath_member *column;
+	void *const *rows;
+	const char *apart; /* NULL: in them */
+	size_t stride;
+};
+
+static const char *key_at(const struct keys *keys, size_t i)
+{
+	return keys->apart == NULL ? keys->rows[i] : keys->apart + i * keys->stride;
+}
+
+static bool same_key(const struct keys *keys, const char *a, const char *b)
+{
+	const struct ath_member *column = keys->column;
+
+	if (column->type == ATH_TYPE_INT64 && !column->nullable_struct)
+		return memcmp(a + column->offset, b + column->offset, sizeof(int64_t)) == 0;
+	return ath_member_equal(column, a, b);
+}
+
 /*
  * The rows come in the order of the objects' keys: one run for each object. Its list is a piece
- * of the one array of all. The key stands in the row, or, by way of a table between, behind it.
+ * of the one array of all.
  */
-static void hand_out_runs(struct ath_session *session, struct wanted *wanted, const char *keys,
-			  size_t stride, const struct ath_member *key)
+static void hand_out_runs(struct ath_session *session, struct wanted *wanted,
+			  const struct keys *keys)
 {
 	const struct ath_model *model = wanted->with->model;
 	size_t run;
 
-	for (size_t i = 0; i < wanted->count; i++) /* loaded and empty is not the same as not */
-		set_rows(session, wanted, wanted->objects[i], wanted->rows, 0);
+	for (size_t i = 0; i < wanted->count; i++) { /* loaded and empty is not the same as not */
+		void *object = wanted->objects[i];
+
+		set_rows(wanted->relation, ath_rows_of(&session->rows, model, object), object,
+			 wanted->rows, 0);
+	}
 	for (size_t i = 0; i < wanted->row_count; i += run) {
-		const void *here = keys == NULL ? wanted->rows[i] : keys + i * stride;
-		struct ath_value value = ath_member_get(key, here);
+		const char *here = key_at(keys, i);
+		struct ath_value value = ath_member_get(keys->column, here);
 		struct ath_row *row = ath_rows_find(&session->rows, model, &value, ATH_ROW_STORED);
 
 		for (run = 1; i + run < wanted->row_count; run++)
-			if (!ath_member_equal(key, here,
-					      keys == NULL ? wanted->rows[i + run]
-							   : keys + (i + run) * stride))
+			if (!same_key(keys, here, key_at(keys, i + run)))
 				break;
 		if (row != NULL)
-			set_rows(session, wanted, row->object, wanted->rows + i, run);
+			set_rows(wanted->relation, row, row->object, wanted->rows + i, run);
 	}
 }
 
@@ -254,13 +277,18 @@ static void take(struct ath_session *session, struct ath_batch *batch, struct wa
 		wanted->row_count = 0;
 		hand_out_parents(session, wanted);
 	} else if (between == NULL) {
-		hand_out_runs(session, wanted, NULL, 0, far_column(relation));
+		hand_out_runs(
+			session, wanted,
+			&(struct keys){ .column = far_column(relation), .rows = wanted->rows });
 	} else {
 		struct ath_member at_front = *between;
 
 		at_front.offset = 0;
-		hand_out_runs(session, wanted, keys, ath_session_extra_stride(relation->target),
-			      &at_front);
+		hand_out_runs(
+			session, wanted,
+			&(struct keys){ .column = &at_front,
+					.apart = keys,
+					.stride = ath_session_extra_stride(relation->target) });
 	}
 }
 

@@ -190,6 +190,7 @@ static enum result run_router(struct shortage *shortage, const void *with)
 	struct ath_error error = { 0 };
 	enum ath_status status;
 	struct ath_match match;
+	bool found;
 
 	(void)with;
 	begin(shortage);
@@ -200,8 +201,9 @@ static enum result run_router(struct shortage *shortage, const void *with)
 			       ? REFUSED
 			       : wrong(shortage, "it does not say why");
 	ath_router_match(router, ATH_METHOD_POST, segments, 2, &match);
+	found = match.leaf != NULL && match.leaf->route == &many_routes[3];
 	ath_router_close(&router);
-	return match.route == &many_routes[3] ? WHOLE : wrong(shortage, "another route");
+	return found ? WHOLE : wrong(shortage, "another route");
 }
 
 static void test_router(void **state)

@@ -434,6 +434,7 @@ const char *ath_explain(struct ath_session *session, const struct ath_query *que
 	struct ath_error error = { 0 };
 	struct ath_buffer text;
 	struct ath_batch *batch;
+	const char *plan;
 
 	if (query->lock != ATH_NO_LOCK && !ath_begin(session))
 		return NULL;
@@ -452,7 +453,10 @@ const char *ath_explain(struct ath_session *session, const struct ath_query *que
 		ath_buffer_append(&text, "\n", 1);
 	}
 	ath_batch_clear(batch);
+	plan = ath_buffer_c_string(&text);
 	if (error.status != ATH_OK)
 		ath_session_take_error(session, &error);
-	return ath_session_ok(session) ? ath_buffer_c_string(&text) : NULL;
+	else if (text.failed)
+		ath_session_no_memory(session);
+	return ath_session_ok(session) ? plan : NULL;
 }

@@ -42,12 +42,15 @@ static bool decode_segment(struct ath_request *request, struct ath_text *segment
 
 	if (memchr(segment->data, '%', segment->length) == NULL)
 		return ath_utf8_valid(segment->data, segment->length);
-	text = ath_arena_alloc(request->arena, segment->length);
+	text = ath_arena_alloc(request->arena, segment->length + 1);
 	if (text == NULL)
 		return false;
 	segment->length = ath_percent_decode(*segment, false, text);
 	segment->data = text;
-	return segment->length != SIZE_MAX;
+	if (segment->length == SIZE_MAX)
+		return false;
+	text[segment->length] = '\0'; /* for regexec(), which some check by that */
+	return true;
 }
 
 static struct ath_response *no_route(struct ath_request *request)

@@ -242,7 +242,7 @@ static struct ath_text encode_path(struct ath_request *request, const struct ath
 {
 	struct ath_buffer out;
 
-	ath_buffer_init(&out, request->arena, 3 * path->length);
+	ath_buffer_init(&out, request->arena, 3 * path->length + 1);
 	for (size_t i = 0; i < path->length; i++) {
 		char byte = path->data[i];
 
@@ -251,7 +251,7 @@ static struct ath_text encode_path(struct ath_request *request, const struct ath
 		else
 			ath_buffer_append(&out, &byte, 1);
 	}
-	return out.failed ? ath_text("") : (struct ath_text){ out.data, out.length };
+	return ath_text(ath_buffer_c_string(&out)); /* it holds no NUL */
 }
 
 /*

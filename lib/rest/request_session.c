@@ -13,21 +13,45 @@ static void poison(struct ath_request *request)
 	ath_session_fail(session, ATH_EINVAL, "the request has failed");
 }
 
+/* A handler that forgot to commit must not say that it is done. */
+static void refuse_uncommitted(struct ath_session *session)
+{
+	if (ath_session_ok(session) && ath_session_is_uncommitted(session))
+		ath_session_fail(session, ATH_EINVAL, "rows were changed and not committed");
+}
+
+/* The head of a stream says that all is well: from then on nothing is stored any more. */
+static void leaving(struct ath_request *request)
+{
+	struct ath_session *session = request->session;
+
+	refuse_uncommitted(session);
+	session->read_only = true;
+	if (!ath_session_ok(session))
+		ath_request_fail(request, ath_session_problem(request, session));
+}
+
+static void moved(struct ath_request *request)
+{
+	struct ath_session *session = request->session;
+
+	session->deadline = request->deadline;
+}
+
 static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
 {
 	struct ath_session *session = request->session;
 
 	request->statements += session->statement_count;
 	request->rows += session->row_count;
-	/* a handler that forgot to commit must not say that it is done */
-	if (ath_session_ok(session) && ath_response_status(response) < 400 &&
-	    ath_session_is_uncommitted(session))
-		ath_session_fail(session, ATH_EINVAL, "rows were changed and not committed");
+	if (ath_response_status(response) < 400)
+		refuse_uncommitted(session);
 	if (!ath_session_ok(session) && request->failure == NULL)
 		response = ath_session_problem(request, session);
 	ath_session_close(&session);
 	request->session = NULL;
 	request->failed = NULL;
+	request->leaving = request->moved = NULL;
 	return response;
 }
 
@@ -46,7 +70,8 @@ struct ath_session *ath_request_session(struct ath_request *request)
 {
 	const struct ath_rest *rest = request->web->context;
 	struct ath_session_options options = { .arena = request->arena,
-					       .deadline = request->deadline };
+					       .deadline = request->deadline,
+					       .read_only = request->sent != NULL };
 	struct ath_session *session = request->session;
 
 	if (session != NULL)
@@ -55,6 +80,8 @@ struct ath_session *ath_request_session(struct ath_request *request)
 		return exhausted(request);
 	request->session = session;
 	request->finish = finish;
+	request->leaving = leaving;
+	request->moved = moved;
 	request->failed = poison;
 	if (request->failure != NULL || ath_arena_failed(request->arena))
 		poison(request);

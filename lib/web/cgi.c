@@ -9,7 +9,8 @@ enum { CHUNK = 4096 };
 struct cgi {
 	struct ath_loop *loop;
 	struct ath_request *request;
-	int out;
+	int in, out;
+	uint64_t left; /* bytes of the body */
 	enum ath_status status;
 };
 
@@ -42,37 +43,35 @@ static void read_environment(struct ath_request *request, const char *const *env
 	}
 }
 
-static const char *find_variable(const char *const *environment, const char *name)
+/* Standard input need not end: as much as was announced is read, and no more. */
+static ptrdiff_t read_body(struct ath_request *request, void *to, size_t size)
 {
-	size_t length = strlen(name);
+	struct cgi *cgi = request->front_data;
+	ssize_t length;
 
-	for (; *environment != NULL; environment++)
-		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
-			return *environment + length + 1;
-	return NULL;
+	size = cgi->left < size ? (size_t)cgi->left : size;
+	if (size == 0)
+		return 0;
+	do
+		length = read(cgi->in, to, size);
+	while (length < 0 && errno == EINTR);
+	if (length > 0)
+		cgi->left -= (size_t)length;
+	return length; /* 0: too short, and the request is refused for it */
 }
 
-/* Standard input need not end: as much as was announced is read, and no more. */
-static enum ath_status read_body(struct ath_request *request, int in, const char *announced)
+static enum ath_status read_whole_body(struct cgi *cgi)
 {
+	struct ath_request *request = cgi->request;
 	char chunk[CHUNK];
-	int64_t left = 0;
+	ptrdiff_t length;
 
-	if (announced == NULL || !ath_text_int64(ath_text(announced), &left))
-		return ATH_OK;
-	while (left > 0 && !request->raw_body.failed) {
-		ssize_t length = read(in, chunk, left < CHUNK ? (size_t)left : CHUNK);
-
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			return ATH_EIO;
-		if (length == 0)
-			break; /* too short: the request is refused for it */
-		ath_buffer_append(&request->raw_body, chunk, (size_t)length);
-		left -= length;
-	}
-	return ATH_OK;
+	do {
+		length = read_body(request, chunk, sizeof chunk);
+		if (length > 0)
+			ath_buffer_append(&request->raw_body, chunk, (size_t)length);
+	} while (length > 0 && !request->raw_body.failed);
+	return length < 0 ? ATH_EIO : ATH_OK;
 }
 
 static enum ath_status write_all(int out, const char *data, size_t length)
@@ -90,34 +89,68 @@ static enum ath_status write_all(int out, const char *data, size_t length)
 	return ATH_OK;
 }
 
+/* An answer that breaks off can only end here: the program's exit status tells of it. */
+static enum ath_status write_output(struct cgi *cgi, const struct ath_output *output)
+{
+	enum ath_status status = ATH_OK;
+
+	if (output->head_length > 0)
+		status = write_all(cgi->out, output->head + ATH_HEAD_ROOM, output->head_length);
+	if (status == ATH_OK)
+		status = write_all(cgi->out, output->body, output->body_length);
+	return output->end == ATH_OUTPUT_BREAKS ? ATH_EIO : status;
+}
+
+static bool send_piece(struct ath_request *request, const struct ath_output *output)
+{
+	struct cgi *cgi = request->front_data;
+
+	cgi->status = write_output(cgi, output);
+	return cgi->status == ATH_OK;
+}
+
+/* There is but this one. */
+static bool linger(struct ath_request *request)
+{
+	(void)request;
+	return true;
+}
+
+static const struct ath_front front = { .read = read_body, .send = send_piece, .linger = linger };
+
 static void cgi_fiber(void *arg)
 {
 	struct cgi *cgi = arg;
 	struct ath_output output;
 
 	ath_web_handle(cgi->request, &output);
-	cgi->status = write_all(cgi->out, output.head + ATH_HEAD_ROOM, output.head_length);
 	if (cgi->status == ATH_OK)
-		cgi->status = write_all(cgi->out, output.body, output.body_length);
+		cgi->status = write_output(cgi, &output);
 	ath_loop_stop(cgi->loop);
 }
 
 enum ath_status ath_cgi_serve(struct ath_loop *loop, const struct ath_web *web, int in, int out,
 			      const char *const *environment, struct ath_error *error)
 {
-	struct cgi cgi = { .loop = loop, .request = ath_request_new(web), .out = out };
+	struct cgi cgi = { .loop = loop, .request = ath_request_new(web), .in = in, .out = out };
+	struct ath_request *request = cgi.request;
+	bool streams;
 
-	if (cgi.request == NULL)
+	if (request == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
-	read_environment(cgi.request, environment);
-	cgi.status = read_body(cgi.request, in, find_variable(environment, "CONTENT_LENGTH"));
-	cgi.request->arrived = ath_now();
-	cgi.request->deadline = cgi.request->arrived + web->limits.deadline_ms;
+	request->front = &front;
+	request->front_data = &cgi;
+	read_environment(request, environment);
+	request->arrived = ath_now();
+	streams = ath_web_begin(request);
+	if (ath_request_announced(request, &cgi.left) && !streams)
+		cgi.status = read_whole_body(&cgi);
+	request->deadline = ath_now() + web->limits.deadline_ms;
 	if (cgi.status == ATH_OK)
-		cgi.status = ath_loop_spawn(loop, cgi_fiber, &cgi, cgi.request->deadline, NULL);
+		cgi.status = ath_loop_spawn(loop, cgi_fiber, &cgi, request->deadline, NULL);
 	if (cgi.status == ATH_OK)
 		ath_loop_run(loop);
-	ath_request_free(cgi.request);
+	ath_request_free(request);
 	if (cgi.status != ATH_OK)
 		ath_error_set(error, cgi.status, "standard input or output failed");
 	return cgi.status;

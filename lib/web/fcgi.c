@@ -1,10 +1,14 @@
 /*
  * fcgi.c - the FastCGI front: accepts the web server's connections, reads records without
- * ever blocking, and gives a request a fiber only when it has come whole.
+ * ever blocking, and gives a request a fiber only when it has come whole, or when its parameters
+ * have and its handler reads the body itself.
  *
  * A connection carries one request after another:
  *
  *	IDLE ──begin──> READING ──whole──> (QUEUED) ──> BUSY ──answered──> IDLE, or closed
+ *
+ * A body that its handler has left unread is read to its end behind the answer (SWALLOWING): what
+ * comes after it must not be taken for a request.
  *
  * Between requests it costs a small struct: all of them share one input buffer, because the
  * reader takes every byte at once. Bytes of a further request that come while one is being
@@ -29,7 +33,7 @@ enum {
 	MAX_CONNECTIONS = 65535, /* what FCGI_GET_VALUES can be told */
 };
 
-enum state { IDLE, READING, QUEUED, BUSY };
+enum state { IDLE, READING, QUEUED, BUSY, SWALLOWING };
 
 struct connection {
 	struct ath_watch watch;
@@ -40,6 +44,10 @@ struct connection {
 	struct ath_fiber *fiber;     /* when BUSY */
 	int64_t send_by;             /* until when the answer must have been taken */
 	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
+	struct ath_waiter *input;    /* or for more of the body */
+	bool receiving;              /* the body comes while the request is QUEUED or BUSY */
+	bool lingers;                /* BUSY with an open-ended answer */
+	size_t body_at;              /* where the handler is in raw_body, when receiving */
 	struct ath_timer arrival;    /* until when the request must have come */
 	enum state state;
 	bool gone;                   /* the other side has left; the fiber closes */
@@ -55,7 +63,8 @@ struct ath_fcgi_server {
 	struct ath_timer brake;
 	struct connection *connections;
 	struct connection *queue, **queue_tail; /* whole requests beyond limits.in_flight */
-	size_t connection_count, in_flight;
+	size_t connection_count, in_flight, lingering;
+	struct ath_buffer swallowed; /* where bytes go that nobody wants: it has failed */
 	struct ath_request *free_requests;
 	size_t free_count;
 	bool draining;
@@ -67,7 +76,7 @@ struct ath_fcgi_server {
 
 static const uint32_t reading_events = EPOLLIN | EPOLLRDHUP;
 
-static void start(struct connection *connection);
+static bool start(struct connection *connection);
 
 /* ---- requests are kept for the next one ------------------------------------------------- */
 
@@ -168,6 +177,14 @@ static void lose_connection(struct connection *connection)
 	ath_fiber_cancel(connection->fiber);
 }
 
+static void leave(struct connection *connection)
+{
+	if (connection->state == BUSY)
+		lose_connection(connection);
+	else
+		close_connection(connection);
+}
+
 static void arrival_passed(struct ath_timer *timer)
 {
 	struct connection *connection = container_of(timer, struct connection, arrival);
@@ -231,27 +248,34 @@ static bool write_pieces(struct connection *connection, struct iovec *pieces, in
 }
 
 /*
- * The answer as records: the head's own record begins with the body's first bytes, further
- * ones carry what a record's length cannot hold. One sendmsg for all but the largest.
+ * The answer, or a piece of it, as records: the head's own record begins with the body's first
+ * bytes, further ones carry what a record's length cannot hold. One sendmsg for all but the
+ * largest.
  */
 static bool send_output(struct connection *connection, const struct ath_output *output)
 {
 	unsigned char headers[PIECES / 2][ATH_FCGI_HEADER], trailer[ATH_FCGI_TRAILER];
 	const char *body = output->body;
-	size_t left = output->body_length, fits = ATH_FCGI_MAX_CONTENT - output->head_length;
-	size_t first = left < fits ? left : fits;
+	size_t left = output->body_length, first;
 	uint16_t id = connection->reader.id;
-	struct iovec pieces[PIECES] = {
-		{ output->head, ATH_HEAD_ROOM + output->head_length },
-		{ (char *)(uintptr_t)body, first },
-	};
-	int count = 2, header = 0;
+	struct iovec pieces[PIECES];
+	int count = 0, header = 0;
 
 	_Static_assert((int)ATH_HEAD_ROOM == (int)ATH_FCGI_HEADER,
 		       "a record's header goes before the head");
-	ath_fcgi_put_header((unsigned char *)output->head, id,
-			    (uint16_t)(output->head_length + first));
-	for (left -= first, body += first; left > 0; left -= first, body += first) {
+	if (output->head_length > 0) {
+		size_t fits = ATH_FCGI_MAX_CONTENT - output->head_length;
+
+		first = left < fits ? left : fits;
+		ath_fcgi_put_header((unsigned char *)output->head, id,
+				    (uint16_t)(output->head_length + first));
+		pieces[count++] =
+			(struct iovec){ output->head, ATH_HEAD_ROOM + output->head_length };
+		pieces[count++] = (struct iovec){ (char *)(uintptr_t)body, first };
+		left -= first;
+		body += first;
+	}
+	for (; left > 0; left -= first, body += first) {
 		if (count + 3 > PIECES) {
 			if (!write_pieces(connection, pieces, count))
 				return false;
@@ -262,14 +286,20 @@ static bool send_output(struct connection *connection, const struct ath_output *
 		pieces[count++] = (struct iovec){ headers[header++], ATH_FCGI_HEADER };
 		pieces[count++] = (struct iovec){ (char *)(uintptr_t)body, first };
 	}
-	ath_fcgi_put_trailer(trailer, id);
-	pieces[count++] = (struct iovec){ trailer, sizeof trailer };
+	if (output->end == ATH_OUTPUT_ENDS) {
+		ath_fcgi_put_trailer(trailer, id);
+		pieces[count++] = (struct iovec){ trailer, sizeof trailer };
+	} else if (output->end == ATH_OUTPUT_BREAKS) {
+		ath_fcgi_put_break(trailer, id);
+		pieces[count++] = (struct iovec){ trailer, ATH_FCGI_HEADER };
+	}
 	return write_pieces(connection, pieces, count);
 }
 
 /* ---- a request and its fiber ---------------------------------------------------------------- */
 
 static void feed_rest(struct connection *connection);
+static void read_more_or_not(struct connection *connection);
 
 /* Goes on when one cannot be started, or those behind it would wait for ever. */
 static void next_queued(struct ath_fcgi_server *server)
@@ -278,8 +308,30 @@ static void next_queued(struct ath_fcgi_server *server)
 		struct connection *connection = server->queue;
 
 		unqueue(connection);
-		start(connection);
+		connection->state = READING;
+		if (!start(connection))
+			close_connection(connection);
 	}
+}
+
+static void not_in_flight(struct ath_fcgi_server *server)
+{
+	server->in_flight--;
+	next_queued(server);
+	listen_again(server);
+}
+
+/* What is left of the body has to come before the next request does. */
+static void swallow(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	connection->state = SWALLOWING;
+	connection->receiving = false;
+	connection->reader.params = connection->reader.body = &server->swallowed;
+	ath_timer_start(server->loop, &connection->arrival,
+			ath_now() + server->web->limits.deadline_ms);
+	read_more_or_not(connection);
 }
 
 static void request_fiber(void *arg)
@@ -295,16 +347,22 @@ static void request_fiber(void *arg)
 	connection->request = NULL;
 	connection->fiber = NULL;
 	connection->state = IDLE;
-	server->in_flight--;
-	next_queued(server); /* before this one's next, which came later */
-	listen_again(server);
-	if (connection->gone || !connection->reader.keep)
+	if (connection->lingers)
+		server->lingering--;
+	else
+		not_in_flight(server); /* those before this one's next, which came later */
+	connection->lingers = false;
+	if (connection->gone || output.end == ATH_OUTPUT_BREAKS ||
+	    (!connection->reader.keep && !connection->receiving))
 		close_connection(connection);
+	else if (connection->receiving)
+		swallow(connection);
 	else
 		feed_rest(connection);
 }
 
-static void start(struct connection *connection)
+/* False: the connection must be closed. */
+static bool start(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
 	struct ath_request *request = connection->request;
@@ -314,17 +372,86 @@ static void start(struct connection *connection)
 		connection->next_queued = NULL;
 		*server->queue_tail = connection;
 		server->queue_tail = &connection->next_queued;
-		return;
+		return true;
 	}
-	connection->state = BUSY;
 	if (ath_loop_spawn(server->loop, request_fiber, connection, request->deadline,
-			   &connection->fiber) != ATH_OK) {
-		close_connection(connection);
-		return;
-	}
+			   &connection->fiber) != ATH_OK)
+		return false;
+	connection->state = BUSY;
 	server->in_flight++;
 	listen_again(server);
+	return true;
 }
+
+/* ---- what the fiber asks for when it streams ------------------------------------------------ */
+
+static size_t unread(const struct connection *connection)
+{
+	return connection->request->raw_body.length - connection->body_at;
+}
+
+/* True when there is something, or the end. */
+static bool wait_for_body(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	while (unread(connection) == 0 && connection->receiving && !connection->gone) {
+		struct ath_waiter waiter = { .done = false };
+		enum ath_status status;
+
+		connection->input = &waiter;
+		status = ath_wait(server->loop, &waiter,
+				  ath_now() + server->web->limits.deadline_ms);
+		connection->input = NULL;
+		if (status != ATH_OK)
+			return false;
+	}
+	return !connection->gone;
+}
+
+static ptrdiff_t read_body(struct ath_request *request, void *to, size_t size)
+{
+	struct connection *connection = request->front_data;
+	struct ath_buffer *body = &request->raw_body;
+	size_t length;
+
+	if (!wait_for_body(connection) || body->failed)
+		return -1;
+	length = unread(connection) < size ? unread(connection) : size;
+	if (length > 0)
+		memcpy(to, body->data + connection->body_at, length);
+	connection->body_at += length;
+	if (unread(connection) == 0)
+		connection->body_at = body->length = 0;
+	if (connection->receiving)
+		read_more_or_not(connection);
+	return (ptrdiff_t)length;
+}
+
+static bool send_piece(struct ath_request *request, const struct ath_output *output)
+{
+	struct connection *connection = request->front_data;
+
+	connection->send_by = ath_now() + connection->server->web->limits.deadline_ms;
+	return send_output(connection, output);
+}
+
+static bool linger(struct ath_request *request)
+{
+	struct connection *connection = request->front_data;
+	struct ath_fcgi_server *server = connection->server;
+
+	if (connection->lingers || server->lingering >= server->web->limits.streams)
+		return connection->lingers;
+	connection->lingers = true;
+	server->lingering++;
+	if (server->draining)
+		ath_fiber_cancel(connection->fiber);
+	not_in_flight(server);
+	return true;
+}
+
+static const struct ath_front front = { .read = read_body, .send = send_piece, .linger = linger };
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -352,11 +479,12 @@ static bool keep_rest(struct connection *connection, const unsigned char *data, 
 /* More than the input buffer's size is not kept: it waits in the socket. */
 static void read_more_or_not(struct connection *connection)
 {
-	bool full = connection->rest_length - connection->rest_at >= INPUT;
+	size_t kept = connection->receiving ? unread(connection)
+					    : connection->rest_length - connection->rest_at;
 	uint32_t room = connection->watch.events & EPOLLOUT;
 
 	ath_watch_change(connection->server->loop, &connection->watch,
-			 room | (full ? EPOLLRDHUP : EPOLLIN | EPOLLRDHUP));
+			 room | (kept >= INPUT ? EPOLLRDHUP : reading_events));
 }
 
 static bool begin_request(struct connection *connection)
@@ -366,6 +494,8 @@ static bool begin_request(struct connection *connection)
 	connection->request = take_request(server);
 	if (connection->request == NULL)
 		return false;
+	connection->request->front = &front;
+	connection->request->front_data = connection;
 	connection->reader.params = &connection->request->raw_params;
 	connection->reader.body = &connection->request->raw_body;
 	connection->state = READING;
@@ -374,7 +504,7 @@ static bool begin_request(struct connection *connection)
 	return true;
 }
 
-static void request_whole(struct connection *connection)
+static bool start_now(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
 
@@ -382,7 +512,18 @@ static void request_whole(struct connection *connection)
 	connection->request->arrived = ath_now();
 	connection->request->deadline =
 		connection->request->arrived + server->web->limits.deadline_ms;
-	start(connection);
+	return start(connection);
+}
+
+/* The parameters are there: a handler may want to read the body itself. */
+static bool take_params(struct connection *connection)
+{
+	if (connection->state == SWALLOWING || !ath_web_begin(connection->request))
+		return true;
+	connection->receiving = true;
+	connection->body_at = 0;
+	ath_buffer_init(&connection->request->raw_body, connection->request->arena, 4 * INPUT);
+	return start_now(connection);
 }
 
 static bool send_small(struct connection *connection, const void *data, size_t length)
@@ -396,6 +537,8 @@ static bool abort_request(struct connection *connection)
 {
 	unsigned char trailer[ATH_FCGI_TRAILER];
 
+	if (connection->state != READING)
+		return false;
 	ath_timer_stop(connection->server->loop, &connection->arrival);
 	give_request(connection->server, connection->request);
 	connection->request = NULL;
@@ -414,6 +557,8 @@ static bool take_event(struct connection *connection, enum ath_fcgi_event event)
 		return true;
 	case ATH_FCGI_BEGIN:
 		return begin_request(connection);
+	case ATH_FCGI_PARAMS:
+		return take_params(connection);
 	case ATH_FCGI_REPLY:
 		return send_small(connection, reader->reply, reader->reply_length);
 	case ATH_FCGI_ABORT:
@@ -435,21 +580,55 @@ static enum fed feed(struct connection *connection, const unsigned char **data, 
 		if (event == ATH_FCGI_REQUEST)
 			return FED_REQUEST;
 		if (!take_event(connection, event)) {
-			close_connection(connection);
+			leave(connection);
 			return FED_CLOSED;
 		}
 	}
 	return FED_ALL;
 }
 
+/* More of a body for the handler that reads it itself, or its end. */
+static void body_came(struct connection *connection)
+{
+	struct ath_buffer *body = &connection->request->raw_body;
+
+	if (connection->body_at > 0) {
+		memmove(body->data, body->data + connection->body_at, unread(connection));
+		body->length -= connection->body_at;
+		connection->body_at = 0;
+	}
+	read_more_or_not(connection);
+	if (connection->input != NULL)
+		ath_wake(connection->input, ATH_OK);
+}
+
+static void request_came(struct connection *connection)
+{
+	if (connection->receiving) {
+		connection->receiving = false;
+		body_came(connection);
+	} else if (connection->state == SWALLOWING) {
+		ath_timer_stop(connection->server->loop, &connection->arrival);
+		connection->state = IDLE;
+		if (connection->reader.keep)
+			feed_rest(connection);
+		else
+			close_connection(connection);
+	} else if (!start_now(connection)) {
+		close_connection(connection);
+	}
+}
+
 static void feed_input(struct connection *connection, const unsigned char *data, size_t length)
 {
-	if (feed(connection, &data, &length) != FED_REQUEST)
-		return;
-	if (keep_rest(connection, data, length))
-		request_whole(connection);
-	else
-		close_connection(connection);
+	enum fed fed = feed(connection, &data, &length);
+
+	if (fed == FED_REQUEST && !keep_rest(connection, data, length))
+		leave(connection);
+	else if (fed == FED_REQUEST)
+		request_came(connection);
+	else if (fed == FED_ALL && connection->receiving)
+		body_came(connection);
 }
 
 static void feed_rest(struct connection *connection)
@@ -472,15 +651,7 @@ static void feed_rest(struct connection *connection)
 	}
 	read_more_or_not(connection);
 	if (fed == FED_REQUEST)
-		request_whole(connection);
-}
-
-static void leave(struct connection *connection)
-{
-	if (connection->state == BUSY)
-		lose_connection(connection);
-	else
-		close_connection(connection);
+		request_came(connection);
 }
 
 /* While a request is answered, what arrives is put aside. */
@@ -514,7 +685,8 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 		return;
 	if (length <= 0)
 		leave(connection);
-	else if (connection->state == BUSY || connection->state == QUEUED)
+	else if (!connection->receiving &&
+		 (connection->state == BUSY || connection->state == QUEUED))
 		put_aside(connection, server->input, (size_t)length);
 	else
 		feed_input(connection, server->input, (size_t)length);
@@ -601,6 +773,7 @@ enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop 
 	made->loop = loop;
 	made->web = web;
 	made->queue_tail = &made->queue;
+	made->swallowed.failed = true;
 	made->brake.fire = brake_off;
 	made->listener = (struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
@@ -634,6 +807,9 @@ void ath_fcgi_drain(struct ath_fcgi_server *server, int64_t grace_ms, void (*dra
 	server->drained = drained;
 	server->drained_arg = arg;
 	server->grace.fire = grace_over;
+	for (struct connection *at = server->connections; at != NULL; at = at->next)
+		if (at->lingers)
+			ath_fiber_cancel(at->fiber);
 	if (server->connection_count == 0)
 		tell_drained(server);
 	else

@@ -43,6 +43,12 @@ void ath_fcgi_put_trailer(unsigned char *at, uint16_t id)
 	put_end(at + ATH_FCGI_HEADER, id, FCGI_REQUEST_COMPLETE);
 }
 
+void ath_fcgi_put_break(unsigned char *at, uint16_t id)
+{
+	put_header(at, FCGI_STDOUT, id, 0);
+	*at = 0; /* the version */
+}
+
 /* ---- what is answered at once ---------------------------------------------------------------- */
 
 static enum ath_fcgi_event reply_end(struct ath_fcgi_reader *reader, uint16_t id,
@@ -206,7 +212,7 @@ static enum ath_fcgi_event record_done(struct ath_fcgi_reader *reader)
 		return ATH_FCGI_MORE;
 	if (type == FCGI_PARAMS) {
 		reader->params_ended = true;
-		return ATH_FCGI_MORE;
+		return ATH_FCGI_PARAMS;
 	}
 	reader->active = false; /* the end of FCGI_STDIN */
 	return ATH_FCGI_REQUEST;

@@ -10,7 +10,8 @@
 enum ath_fcgi_event {
 	ATH_FCGI_MORE,    /* all bytes are taken; feed more */
 	ATH_FCGI_BEGIN,   /* a request starts: give it buffers before reading on */
-	ATH_FCGI_REQUEST, /* parameters and body have come whole */
+	ATH_FCGI_PARAMS,  /* the parameters have come whole; the body follows */
+	ATH_FCGI_REQUEST, /* the body too */
 	ATH_FCGI_ABORT,   /* the request under way is taken back */
 	ATH_FCGI_REPLY,   /* send reader->reply and read on */
 	ATH_FCGI_BAD,     /* no FastCGI: close the connection */
@@ -53,5 +54,11 @@ enum ath_fcgi_event ath_fcgi_read(struct ath_fcgi_reader *reader, const unsigned
 void ath_fcgi_put_header(unsigned char *at, uint16_t id, uint16_t content);
 /* The end of FCGI_STDOUT and of the request: ATH_FCGI_TRAILER bytes. */
 void ath_fcgi_put_trailer(unsigned char *at, uint16_t id);
+/*
+ * Instead of the trailer: ATH_FCGI_HEADER bytes of no version of the protocol. nginx takes an
+ * answer of unknown length for complete when the connection merely ends, but passes this on as a
+ * failure: the client's chunked body then has no end.
+ */
+void ath_fcgi_put_break(unsigned char *at, uint16_t id);
 
 #endif

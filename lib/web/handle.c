@@ -1,12 +1,10 @@
 /*
- * handle.c - the way of a request through the application: route, handler, what the room
- * above says at the end, and the head of the answer.
+ * handle.c - the way of a request through the application: route, hooks, handler, and what the
+ * room above says at the end.
  */
 #include <stdio.h>
 
 #include "web/internal.h"
-
-enum { MAX_HEAD = 32 * 1024 }; /* fits one record; nginx takes far less */
 
 enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes,
 			     struct ath_error *error)
@@ -16,6 +14,7 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 		.body = 1024 * 1024,
 		.arena = 16 * 1024 * 1024,
 		.in_flight = 1024,
+		.streams = 16 * 1024,
 		.deadline_ms = 30 * 1000,
 	};
 	struct ath_web_limits *limits = &web->limits;
@@ -23,6 +22,7 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 	limits->params = limits->params == 0 ? usual.params : limits->params;
 	limits->body = limits->body == 0 ? usual.body : limits->body;
 	limits->arena = limits->arena == 0 ? usual.arena : limits->arena;
+	limits->streams = limits->streams == 0 ? usual.streams : limits->streams;
 	limits->in_flight = limits->in_flight == 0 ? usual.in_flight : limits->in_flight;
 	limits->deadline_ms = limits->deadline_ms == 0 ? usual.deadline_ms : limits->deadline_ms;
 	return ath_router_open(&web->router, routes, error);
@@ -116,9 +116,12 @@ static struct ath_response *call_before(struct ath_request *request, const struc
 	return response;
 }
 
-static struct ath_response *call_after(struct ath_request *request, const struct ath_leaf *leaf,
-				       struct ath_response *response)
+struct ath_response *ath_web_after(struct ath_request *request, struct ath_response *response)
 {
+	const struct ath_leaf *leaf = request->match.leaf;
+
+	if (request->sent != NULL) /* they have seen it */
+		return response;
 	if (leaf != NULL && leaf->route->after != NULL)
 		response = leaf->route->after(request, response);
 	for (size_t i = leaf == NULL ? 0 : leaf->group_count; i > 0; i--)
@@ -129,17 +132,49 @@ static struct ath_response *call_after(struct ath_request *request, const struct
 	return response;
 }
 
-static struct ath_response *route(struct ath_request *request)
+static bool streams_body(const struct ath_request *request)
+{
+	return request->match.leaf != NULL && request->match.leaf->route->stream_body;
+}
+
+/* The bytes of body that the route takes. */
+static size_t most_body(const struct ath_request *request)
+{
+	const struct ath_leaf *leaf = request->match.leaf;
+
+	return leaf != NULL && leaf->route->max_body > 0 ? leaf->route->max_body
+							 : request->web->limits.body;
+}
+
+static void match(struct ath_request *request)
 {
 	struct ath_text *segments;
-	struct ath_response *response;
-	const struct ath_leaf *leaf;
 	size_t count;
 
-	if (!read_segments(request, &segments, &count))
-		return ath_problem(request, 404, "nothing is served at this path");
-	ath_router_match(request->web->router, request->method, segments, count, &request->match);
-	leaf = request->match.leaf;
+	if (read_segments(request, &segments, &count))
+		ath_router_match(request->web->router, request->method, segments, count,
+				 &request->match);
+	if (!streams_body(request))
+		request->raw_body.ceiling = most_body(request);
+}
+
+bool ath_web_begin(struct ath_request *request)
+{
+	request->begun = true;
+	ath_request_read(request);
+	/* a request that memory was too short for has lost arguments without a failure */
+	if (request->failure == NULL && !ath_arena_failed(request->arena))
+		match(request);
+	if (streams_body(request))
+		ath_body_begin(request);
+	return streams_body(request);
+}
+
+static struct ath_response *call_handler(struct ath_request *request)
+{
+	const struct ath_leaf *leaf = request->match.leaf;
+	struct ath_response *response;
+
 	if (leaf == NULL)
 		return no_route(request);
 	if (leaf->route->deadline_ms > 0)
@@ -151,132 +186,25 @@ static struct ath_response *route(struct ath_request *request)
 	return response;
 }
 
-/* ---- the head of the answer -------------------------------------------------------------- */
-
-/* For an answer that could not be made: needs no memory. */
-static void last_words(struct ath_request *request, struct ath_output *output)
+void ath_request_progress(struct ath_request *request)
 {
-	static const char body[] = "{\"type\":\"urn:athanor:problem:internal\","
-				   "\"title\":\"Internal error\",\"status\":500}";
-
-	*output = (struct ath_output){ .head = request->last_words,
-				       .body = body,
-				       .body_length = sizeof body - 1 };
-	output->head_length = (size_t)snprintf(
-		output->head + ATH_HEAD_ROOM, sizeof request->last_words - ATH_HEAD_ROOM,
-		"Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\n"
-		"Content-Length: %zu\r\n\r\n",
-		output->body_length);
-}
-
-/* RFC 9110, 15.3.5 and 15.4.5 */
-static bool may_have_body(int status)
-{
-	return status != 204 && status != 304;
-}
-
-/* nginx sends the status line as it stands here: it wants a reason, and so do old clients. */
-static const char *reason_of(int status)
-{
-	static const struct {
-		int status;
-		const char *reason;
-	} reasons[] = {
-		{ 200, "OK" },
-		{ 201, "Created" },
-		{ 202, "Accepted" },
-		{ 204, "No Content" },
-		{ 301, "Moved Permanently" },
-		{ 302, "Found" },
-		{ 303, "See Other" },
-		{ 304, "Not Modified" },
-		{ 307, "Temporary Redirect" },
-		{ 308, "Permanent Redirect" },
-		{ 400, "Bad Request" },
-		{ 401, "Unauthorized" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 406, "Not Acceptable" },
-		{ 409, "Conflict" },
-		{ 410, "Gone" },
-		{ 412, "Precondition Failed" },
-		{ 413, "Content Too Large" },
-		{ 414, "URI Too Long" },
-		{ 415, "Unsupported Media Type" },
-		{ 422, "Unprocessable Content" },
-		{ 428, "Precondition Required" },
-		{ 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" },
-		{ 501, "Not Implemented" },
-		{ 503, "Service Unavailable" },
-		{ 504, "Gateway Timeout" },
-	};
-
-	for (size_t i = 0; i < ATH_COUNT(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].reason;
-	return "Other";
-}
-
-static void put_head(struct ath_buffer *head, const struct ath_response *response)
-{
-	ath_buffer_append(head, "01234567", ATH_HEAD_ROOM);
-	ath_buffer_append(head, "Status: ", 8);
-	ath_buffer_int64(head, response->status);
-	ath_buffer_append(head, " ", 1);
-	ath_buffer_string(head, reason_of(response->status));
-	if (response->content_type != NULL) {
-		ath_buffer_string(head, "\r\nContent-Type: ");
-		ath_buffer_string(head, response->content_type);
-	}
-	if (may_have_body(response->status)) {
-		ath_buffer_string(head, "\r\nContent-Length: ");
-		ath_buffer_int64(head, (int64_t)response->body.length);
-	}
-	ath_buffer_append(head, "\r\n", 2);
-	ath_buffer_append(head, response->headers.data, response->headers.length);
-	ath_buffer_append(head, "\r\n", 2);
-}
-
-/* Returns the status that was rendered. */
-static int render(struct ath_request *request, struct ath_response *response,
-		  struct ath_output *output)
-{
-	struct ath_buffer head;
-	int status;
-
-	ath_buffer_init(&head, request->arena, MAX_HEAD);
-	if (response != NULL && !response->body.failed && !response->headers.failed &&
-	    !ath_arena_failed(request->arena))
-		put_head(&head, response);
-	if (response == NULL || head.length == 0 || head.failed) {
-		last_words(request, output);
-		status = 500;
-	} else {
-		*output = (struct ath_output){ .head = head.data,
-					       .head_length = head.length - ATH_HEAD_ROOM,
-					       .body = response->body.data,
-					       .body_length = response->body.length };
-		status = response->status;
-	}
-	if (request->method == ATH_METHOD_HEAD || !may_have_body(status))
-		output->body_length = 0;
-	if (output->body == NULL) /* a pointer that the fronts may move on */
-		output->body = "";
-	return status;
+	if (request->match.leaf->route->deadline_ms > 0 || request->deadline == ATH_NEVER)
+		return;
+	request->deadline = ath_now() + request->web->limits.deadline_ms;
+	ath_fiber_set_deadline(ath_fiber_current(), request->deadline);
+	if (request->moved != NULL)
+		request->moved(request);
 }
 
 static void log_request(const struct ath_request *request, int status,
 			const struct ath_output *output)
 {
+	bool bad = status >= 500 || output->end == ATH_OUTPUT_BREAKS;
 	struct ath_log_line line;
 
-	if (!request->web->access_log && status < 500)
+	if (!request->web->access_log && !bad)
 		return;
-	ath_log_begin(&line, request->web->log, status < 500 ? ATH_LOG_INFO : ATH_LOG_ERROR,
-		      "request");
+	ath_log_begin(&line, request->web->log, bad ? ATH_LOG_ERROR : ATH_LOG_INFO, "request");
 	ath_log_text(&line, "id", request->id);
 	ath_log_text(&line, "method",
 		     ath_param(request, "REQUEST_METHOD") == NULL
@@ -287,7 +215,9 @@ static void log_request(const struct ath_request *request, int status,
 	ath_log_int(&line, "ms", ath_now() - request->arrived);
 	ath_log_int(&line, "statements", (int64_t)request->statements);
 	ath_log_int(&line, "rows", (int64_t)request->rows);
-	ath_log_int(&line, "bytes", (int64_t)output->body_length);
+	ath_log_int(&line, "bytes", (int64_t)(request->sent_bytes + output->body_length));
+	if (output->end == ATH_OUTPUT_BREAKS)
+		ath_log_text(&line, "stream", "broken off");
 	ath_log_end(&line);
 }
 
@@ -302,17 +232,37 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 	return request->failure != NULL ? request->failure : response;
 }
 
+/* What a stream ends with, or breaks off with. */
+static int end_stream(struct ath_request *request, struct ath_response *response,
+		      struct ath_output *output)
+{
+	struct ath_response *sent = request->sent;
+	bool good = response == sent && !sent->body.failed && !ath_arena_failed(request->arena);
+
+	*output = (struct ath_output){ .body = "" };
+	if (!good && !request->gone)
+		output->end = ATH_OUTPUT_BREAKS;
+	if (good && sent->body.length > 0 && ath_answer_has_body(request, sent->status)) {
+		output->body = sent->body.data;
+		output->body_length = sent->body.length;
+	}
+	return sent->status;
+}
+
 void ath_web_handle(struct ath_request *request, struct ath_output *output)
 {
 	struct ath_response *response = NULL;
 	int status;
 
-	ath_request_read(request);
-	/* a request that memory was too short for has lost arguments without a failure */
+	if (!request->begun)
+		ath_web_begin(request);
+	if (request->failure == NULL && !streams_body(request))
+		ath_request_read_body(request);
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
-		response = route(request);
+		response = call_handler(request);
 	response = finish(request, response);
-	response = finish(request, call_after(request, request->match.leaf, response));
-	status = render(request, response, output);
+	response = finish(request, ath_web_after(request, response));
+	status = request->sent != NULL ? end_stream(request, response, output)
+				       : ath_answer_render(request, response, output);
 	log_request(request, status, output);
 }

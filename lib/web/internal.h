@@ -78,6 +78,7 @@ struct ath_web_limits {
 	size_t body;         /* 1 MiB */
 	size_t arena;        /* memory of one request; 16 MiB */
 	size_t in_flight;    /* requests at once; 1024 */
+	size_t streams;      /* open-ended answers at once; 16,384 */
 	int64_t deadline_ms; /* 30 s; also the time in which a request must arrive */
 };
 
@@ -130,12 +131,23 @@ struct ath_request {
 	const char *id;
 	int64_t arrived, deadline;
 	struct ath_response *failure; /* sticks: answers whatever the handler returned */
+	bool begun;                   /* ath_web_begin() has been called */
+
+	/* of a front that can do more than hand over whole requests; NULL: one that cannot */
+	const struct ath_front *front;
+	void *front_data;
+	struct ath_response *sent; /* the stream whose head has left */
+	size_t sent_bytes;         /* of its body */
+	bool gone;                 /* nobody takes the rest of it */
+	uint64_t body_read;        /* bytes the handler has taken */
 
 	/* for the room above; finish() may come back when something was begun behind it */
 	void *session;
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
-	void (*failed)(struct ath_request *request); /* a request that failed stores nothing */
-	size_t statements, rows;                     /* for the log */
+	void (*leaving)(struct ath_request *request); /* the head of a stream is about to leave */
+	void (*moved)(struct ath_request *request);   /* its deadline has moved */
+	void (*failed)(struct ath_request *request);  /* a request that failed stores nothing */
+	size_t statements, rows;                      /* for the log */
 	struct ath_request *next_free;
 	char last_words[128]; /* the head of an answer for which the arena has no room */
 };
@@ -145,23 +157,61 @@ struct ath_response {
 	int status;
 	const char *content_type; /* NULL: no body */
 	struct ath_buffer headers, body;
+	bool stream; /* the body may leave before it is whole */
 };
 
 /* What a front sends: head ends in the empty line, and leaves this many bytes free before. */
 enum { ATH_HEAD_ROOM = 8 };
+enum ath_output_end {
+	ATH_OUTPUT_ENDS,
+	ATH_OUTPUT_GOES_ON, /* more of the body comes */
+	ATH_OUTPUT_BREAKS,  /* the rest never comes, and the client must see that */
+};
 struct ath_output {
-	char *head; /* the first ATH_HEAD_ROOM bytes are the front's */
-	size_t head_length;
+	char *head;         /* the first ATH_HEAD_ROOM bytes are the front's */
+	size_t head_length; /* 0: it has left before */
 	const char *body;
 	size_t body_length;
+	enum ath_output_end end;
+};
+
+/* What a front does for streams, in the request's fiber. */
+struct ath_front {
+	/* The next bytes of the body: how many, 0 at its end, -1 when it will not come. */
+	ptrdiff_t (*read)(struct ath_request *request, void *to, size_t size);
+	/* Sends a piece of the answer; false: nobody takes it. */
+	bool (*send)(struct ath_request *request, const struct ath_output *output);
+	/* The answer is open-ended: it counts as a stream, not as in flight. False: too many. */
+	bool (*linger)(struct ath_request *request);
 };
 
 struct ath_request *ath_request_new(const struct ath_web *web);
 void ath_request_free(struct ath_request *request);
 /* Empties it for the next one. */
 void ath_request_reset(struct ath_request *request);
-/* Routes, runs the handler, and has the answer ready to send. Runs in the request's fiber. */
+/*
+ * Reads the parameters and routes. A front may call it when they have come, before the body; true:
+ * the handler wants to read the body itself, and ath_web_handle() may be called at once.
+ */
+bool ath_web_begin(struct ath_request *request);
+/* Runs the handler, and has the answer ready to send. Runs in the request's fiber. */
 void ath_web_handle(struct ath_request *request, struct ath_output *output);
+/* The hooks behind the handler, once. */
+struct ath_response *ath_web_after(struct ath_request *request, struct ath_response *response);
+/* Ends when it should in so many milliseconds from now, unless its route says otherwise. */
+void ath_request_progress(struct ath_request *request);
+
+/* stream.c: refuses a body that is announced to be too large. */
+void ath_body_begin(struct ath_request *request);
+
+/* answer.c */
+/* The whole answer, ready to send; returns the status that it has. */
+int ath_answer_render(struct ath_request *request, struct ath_response *response,
+		      struct ath_output *output);
+/* The head of a stream; false: there is no memory for it. */
+bool ath_answer_head(struct ath_response *response, struct ath_output *output);
+/* RFC 9110, 15.3.5 and 15.4.5 */
+bool ath_answer_has_body(const struct ath_request *request, int status);
 /* Answers the request with this problem, unless it has failed already. NULL: no memory. */
 void ath_request_fail(struct ath_request *request, struct ath_response *problem);
 /*
@@ -169,6 +219,10 @@ void ath_request_fail(struct ath_request *request, struct ath_response *problem)
  * request when something in them is wrong.
  */
 void ath_request_read(struct ath_request *request);
+/* The same of the body, when it is whole. */
+void ath_request_read_body(struct ath_request *request);
+/* What CONTENT_LENGTH says; false: nothing, or nonsense, which fails the request. */
+bool ath_request_announced(struct ath_request *request, uint64_t *length);
 
 /*
  * The body as tokens. NULL: the request has been failed with 400 or 415.

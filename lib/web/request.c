@@ -339,24 +339,36 @@ static void read_args(struct ath_request *request)
 		request->args = ath_read_urlencoded(request, *query, "query", &request->arg_count);
 }
 
-/* A body is whole when it is as long as was announced, if it was. */
-static void read_body(struct ath_request *request)
+bool ath_request_announced(struct ath_request *request, uint64_t *length)
 {
 	const struct ath_text *announced = find_param(request, "CONTENT_LENGTH", 14);
-	int64_t length;
+	int64_t value = -1;
 
-	if (request->raw_body.failed) {
+	if (announced == NULL || announced->length == 0)
+		return false;
+	if (!ath_text_int64(*announced, &value) || value < 0) {
+		ath_request_fail(request,
+				 ath_problem(request, 400, "the body is not as long as announced"));
+		return false;
+	}
+	*length = (uint64_t)value;
+	return true;
+}
+
+/* A body is whole when it is as long as was announced, if it was. */
+void ath_request_read_body(struct ath_request *request)
+{
+	uint64_t announced;
+
+	if (request->raw_body.failed || request->raw_body.length > request->raw_body.ceiling) {
 		ath_request_fail(request, ath_problem(request, 413, "at most %zu bytes",
-						      request->web->limits.body));
+						      request->raw_body.ceiling));
 		return;
 	}
 	request->body = (struct ath_text){ request->raw_body.data, request->raw_body.length };
 	if (request->body.data == NULL)
 		request->body.data = "";
-	if (announced == NULL || announced->length == 0)
-		return;
-	if (!ath_text_int64(*announced, &length) || length < 0 ||
-	    (uint64_t)length != request->body.length)
+	if (ath_request_announced(request, &announced) && announced != request->body.length)
 		ath_request_fail(request,
 				 ath_problem(request, 400, "the body is not as long as announced"));
 }
@@ -395,7 +407,6 @@ void ath_request_read(struct ath_request *request)
 						      "a header stands twice that may stand once"));
 	read_path(request);
 	read_args(request);
-	read_body(request);
 }
 
 /* ---- what a handler asks for --------------------------------------------------------------- */

@@ -50,7 +50,12 @@ struct ath_route {
 	const char *path; /**< starts with '/'; static; a group's is the beginning of its routes' */
 	struct ath_response *(*handler)(struct ath_request *request);
 	int64_t deadline_ms; /**< from the arrival of the request; 0: the worker's default */
-	const char *name;    /**< for ath_url_for() */
+	/** Bytes of body; 0: the worker's default, or as many as come where it is read as a stream.
+	 */
+	size_t max_body;
+	/** The handler runs before the body has come, and reads it by ath_body_read(). */
+	bool stream_body;
+	const char *name; /**< for ath_url_for() */
 	/** Of a group: its routes and groups; ends in { 0 }. */
 	const struct ath_route *group;
 	int version; /**< 2 puts /v2 in front of the path, that of the groups around it too */
@@ -190,6 +195,16 @@ ATH_API struct ath_text ath_body(const struct ath_request *request);
  */
 ATH_API struct cJSON *ath_body_json(struct ath_request *request);
 
+/**
+ * The next bytes of the body, waiting for them: of a route with .stream_body in constant memory,
+ * however long it is. Without .deadline_ms its deadline moves on with every byte that comes.
+ *
+ * @return how many, at most size; 0 at the end; -1 when the rest will not come: the client went
+ *         away (nobody is answered then), it is too large (413), or not as long as announced (400)
+ */
+ATH_API ptrdiff_t ath_body_read(struct ath_request *request, void *buffer,
+				size_t size) ATH_MUST_CHECK;
+
 /* ---- the response --------------------------------------------------------------------- */
 
 /*
@@ -228,6 +243,39 @@ ATH_API struct ath_response *ath_redirect(struct ath_request *request, int statu
 ATH_API struct ath_response *ath_response_file(struct ath_request *request,
 					       const char *content_type, const char *location,
 					       const char *filename);
+/**
+ * An answer that leaves while it is made, in constant memory: write to it, and return it. Until
+ * the first bytes leave (when 32 KiB have gathered, or at the first flush) it is an answer as any
+ * other: rows that were changed must be committed by then, and a failure becomes a problem. Later
+ * a failure breaks the body off, so that the client sees that it is not whole, and is logged.
+ * Without .deadline_ms the request's deadline moves on with every piece that the client takes.
+ */
+ATH_API struct ath_response *ath_response_stream(struct ath_request *request, int status,
+						 const char *content_type);
+/** @return false when the request has failed or the client went away: there is no use going on */
+ATH_API bool ath_stream_write(struct ath_response *response, const void *data, size_t length);
+ATH_API bool ath_stream_string(struct ath_response *response, const char *text);
+/** Behind what was put into ath_response_body() by hand: sends it when enough has gathered. */
+ATH_API bool ath_stream_gathered(struct ath_response *response);
+/** Sends what there is. */
+ATH_API bool ath_stream_flush(struct ath_response *response);
+
+/**
+ * Server-Sent Events (WHATWG HTML, 9.2): a stream without an end and without a deadline. The
+ * client comes again by itself when it ends, with the header Last-Event-ID.
+ */
+ATH_API struct ath_response *ath_events(struct ath_request *request);
+struct ath_server_event {
+	const char *name; /**< NULL: "message" */
+	const char *id;   /**< NULL: none */
+	const char *data; /**< any lines; NULL: "" */
+	int64_t retry_ms; /**< after which the client is to come again; 0: not told */
+};
+/** Sends one at once. A name or an id with a line end in it fails the request. */
+ATH_API bool ath_event_send(struct ath_response *events, const struct ath_server_event *event);
+/** Sends a comment, so that those between see that the stream lives. */
+ATH_API bool ath_event_heartbeat(struct ath_response *events);
+
 /** Takes the document over and deletes it. */
 ATH_API struct ath_response *ath_response_json(struct ath_request *request, int status,
 					       struct cJSON *document);

@@ -54,6 +54,8 @@ static void check_order(struct reading *reading, enum ath_fcgi_event event)
 	if (event == ATH_FCGI_BEGIN) {
 		must(!reading->under_way && reading->reader.id != 0);
 		reading->under_way = true;
+	} else if (event == ATH_FCGI_PARAMS) {
+		must(reading->under_way && reading->reader.params_ended);
 	} else if (event == ATH_FCGI_REQUEST || event == ATH_FCGI_ABORT) {
 		must(reading->under_way);
 		must(event == ATH_FCGI_ABORT || reading->reader.params_ended);

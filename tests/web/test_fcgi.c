@@ -2,9 +2,8 @@
  * test_fcgi.c - the FastCGI server on a real socket: kept connections, peers that dribble,
  * stall, leave, or smuggle, and the way a server ends.
  *
- * The server runs in a thread with a loop of its own and takes orders through an eventfd.
- * Handlers tell what they do by semaphores; a gate (an eventfd too) holds them where a test
- * wants them. Every wait has an end, and none is there to let time pass.
+ * Handlers tell what they do by semaphores; a gate (an eventfd) holds them where a test wants
+ * them. Every wait has an end, and none is there to let time pass.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,15 +13,9 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include "fcgi_client.h"
-#include "web/internal.h"
+#include "fcgi_server.h"
 
 enum { BIG = 1024 * 1024, IDLE_PEERS = 200 };
 
@@ -30,31 +23,8 @@ enum { BIG = 1024 * 1024, IDLE_PEERS = 200 };
 
 static atomic_int calls, secrets, running, most_running;
 static _Atomic enum ath_status slept;
-static sem_t entered, left_off, ordered, drained;
+static sem_t entered, left_off;
 static int gate;
-
-static void await(sem_t *what)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE_MS / 1000;
-	assert_int_equal(sem_timedwait(what, &until), 0);
-}
-
-static void signal_eventfd(int fd)
-{
-	uint64_t one = 1;
-
-	assert_int_equal(write(fd, &one, sizeof one), sizeof one);
-}
-
-static void take_eventfd(int fd)
-{
-	uint64_t count;
-
-	assert_int_equal(read(fd, &count, sizeof count), sizeof count);
-}
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 
@@ -136,126 +106,19 @@ static const struct ath_route routes[] = {
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-enum order { NOTHING, STOP, DRAIN, DRAIN_AT_ONCE };
-
-static struct server {
-	struct ath_web web;
-	struct ath_log log;
-	struct ath_loop *loop;
-	struct ath_fcgi_server *fcgi;
-	struct ath_watch orders;
-	_Atomic enum order order;
-	struct sockaddr_un address;
-	int listener;
-	pthread_t thread;
-	bool started;
-} server;
-
-static void tell_drained(void *arg)
-{
-	(void)arg;
-	sem_post(&drained);
-}
-
-static void take_order(struct ath_watch *watch, uint32_t events)
-{
-	(void)events;
-	take_eventfd(watch->fd);
-	if (server.order == STOP)
-		ath_loop_stop(server.loop);
-	else if (server.order != NOTHING)
-		ath_fcgi_drain(server.fcgi, server.order == DRAIN ? PATIENCE_MS : 0, tell_drained,
-			       NULL);
-	sem_post(&ordered);
-}
-
-static void give_order(enum order order)
-{
-	server.order = order;
-	signal_eventfd(server.orders.fd);
-	await(&ordered);
-}
-
-static void *serve(void *arg)
-{
-	(void)arg;
-	ath_loop_run(server.loop);
-	ath_fcgi_close(&server.fcgi);
-	return NULL;
-}
-
-static void open_listener(void)
-{
-	static int number;
-	int length = snprintf(server.address.sun_path + 1, sizeof server.address.sun_path - 1,
-			      "test_fcgi-%d-%d", (int)getpid(), number++);
-
-	/* an abstract name: nothing to remove afterwards; the NULs behind it belong to it */
-	assert_true(length > 0);
-	server.address.sun_family = AF_UNIX;
-	server.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(server.listener >= 0);
-	assert_int_equal(bind(server.listener, (const struct sockaddr *)&server.address,
-			      sizeof server.address),
-			 0);
-	assert_int_equal(listen(server.listener, 1024), 0);
-}
-
-static void start_server(struct ath_web_limits limits)
-{
-	struct ath_error error = { 0 };
-
-	server.web = (struct ath_web){ .limits = limits, .log = &server.log };
-	assert_int_equal(ath_web_open(&server.web, routes, &error), ATH_OK);
-	assert_int_equal(ath_loop_open(&server.loop, NULL), ATH_OK);
-	open_listener();
-	server.orders = (struct ath_watch){ .fd = eventfd(0, EFD_CLOEXEC),
-					    .events = EPOLLIN,
-					    .ready = take_order };
-	assert_int_equal(ath_watch_add(server.loop, &server.orders), ATH_OK);
-	assert_int_equal(
-		ath_fcgi_serve(&server.fcgi, server.loop, server.listener, &server.web, &error),
-		ATH_OK);
-	assert_int_equal(pthread_create(&server.thread, NULL, serve, NULL), 0);
-	server.started = true;
-}
-
 static void start_usual_server(void)
 {
-	start_server((struct ath_web_limits){ 0 });
-}
-
-static void close_listener(void)
-{
-	close(server.listener);
-	server.listener = -1;
-}
-
-/* Nothing of the requests may be left: the loop has no fiber. */
-static void stop_server(void)
-{
-	give_order(STOP);
-	assert_int_equal(pthread_join(server.thread, NULL), 0);
-	server.started = false;
-	assert_int_equal(ath_loop_fibers(server.loop), 0);
-	ath_loop_close(&server.loop);
-	ath_web_close(&server.web);
-	close(server.orders.fd);
-	if (server.listener >= 0)
-		close_listener();
+	start_server(routes, (struct ath_web_limits){ 0 });
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&server, 0, sizeof server);
-	server.log = (struct ath_log){ .fd = -1, .level = ATH_LOG_WARNING };
+	server_set_up();
 	calls = secrets = running = most_running = 0;
 	slept = ATH_OK;
 	sem_init(&entered, 0, 0);
 	sem_init(&left_off, 0, 0);
-	sem_init(&ordered, 0, 0);
-	sem_init(&drained, 0, 0);
 	gate = eventfd(0, EFD_CLOEXEC);
 	return gate < 0 ? -1 : 0;
 }
@@ -263,15 +126,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	if (server.started) /* the test has failed already */
-		stop_server();
+	server_tear_down();
 	close(gate);
 	return 0;
-}
-
-static int connect_peer(void)
-{
-	return client_connect(&server.address);
 }
 
 static const struct made_request kept_hello = { .uri = "/hello", .keep = true };
@@ -570,7 +427,7 @@ static void a_reader_that_stalls_is_dropped(void **state)
 	int peer;
 
 	(void)state;
-	start_server((struct ath_web_limits){ .deadline_ms = 200 });
+	start_server(routes, (struct ath_web_limits){ .deadline_ms = 200 });
 	peer = connect_peer();
 	send_for_big(peer);
 	ended = (struct pollfd){ .fd = peer, .events = 0 };
@@ -678,7 +535,7 @@ static void smuggle(const struct smuggler *smuggler)
 static void a_body_of_records_is_never_a_request(void **state)
 {
 	(void)state;
-	start_server((struct ath_web_limits){ .params = 8192, .body = 8192 });
+	start_server(routes, (struct ath_web_limits){ .params = 8192, .body = 8192 });
 	for (size_t i = 0; i < ATH_COUNT(smugglers); i++)
 		smuggle(&smugglers[i]);
 	assert_int_equal(secrets, 0);
@@ -799,7 +656,7 @@ static void a_half_sent_request_is_closed_at_its_deadline(void **state)
 	int half, idle;
 
 	(void)state;
-	start_server((struct ath_web_limits){ .deadline_ms = 100 });
+	start_server(routes, (struct ath_web_limits){ .deadline_ms = 100 });
 	idle = connect_peer();
 	say_hello(idle);
 	half = connect_peer();
@@ -924,7 +781,7 @@ static void requests_beyond_the_limit_wait_for_their_turn(void **state)
 	int peers[CROWD];
 
 	(void)state;
-	start_server((struct ath_web_limits){ .in_flight = LIMIT });
+	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT });
 	for (int i = 0; i < CROWD; i++)
 		say_hello(peers[i] = connect_peer());
 	for (int i = 0; i < CROWD; i++)
@@ -939,7 +796,7 @@ static void connections_beyond_the_limit_wait_to_be_accepted(void **state)
 	int peers[CROWD];
 
 	(void)state;
-	start_server((struct ath_web_limits){ .in_flight = LIMIT });
+	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT });
 	for (int i = 0; i < CROWD; i++) {
 		peers[i] = connect_peer();
 		send_request(peers[i], &(struct made_request){ .uri = "/held" });
@@ -955,7 +812,7 @@ static void a_request_sent_ahead_waits_behind_those_who_queue(void **state)
 	int greedy, patient;
 
 	(void)state;
-	start_server((struct ath_web_limits){ .in_flight = 1 });
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1 });
 	greedy = connect_peer();
 	patient = connect_peer();
 	say_hello(greedy);
@@ -983,7 +840,7 @@ static void a_client_that_leaves_the_queue_is_never_run(void **state)
 	int holder, leaver, last;
 
 	(void)state;
-	start_server((struct ath_web_limits){ .in_flight = 1 });
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1 });
 	holder = connect_peer();
 	leaver = connect_peer();
 	last = connect_peer();

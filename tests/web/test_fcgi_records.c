@@ -107,6 +107,7 @@ struct reading {
 	struct ath_fcgi_reader reader;
 	struct ath_buffer params, body, told;
 	bool over;
+	int params_told; /* of the request under way */
 };
 
 static void tell_text(struct ath_buffer *told, const char *name, const struct ath_buffer *bytes)
@@ -135,6 +136,14 @@ static void tell(struct reading *reading, enum ath_fcgi_event event)
 	struct ath_fcgi_reader *reader = &reading->reader;
 	struct ath_buffer *told = &reading->told;
 
+	if (event == ATH_FCGI_PARAMS) {
+		reading->params_told++;
+		return;
+	}
+	if (event == ATH_FCGI_REQUEST)
+		assert_int_equal(reading->params_told, 1);
+	if (event == ATH_FCGI_BEGIN)
+		reading->params_told = 0;
 	if (event == ATH_FCGI_BEGIN) {
 		ath_buffer_printf(told, "begin %u%s", reader->id, reader->keep ? "k" : "");
 	} else if (event == ATH_FCGI_REQUEST) {

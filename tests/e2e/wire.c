@@ -112,7 +112,7 @@ static const struct route_row {
 	{ "DELETE", "/users", 405, false },
 	{ "POST", "/users/9223372036854775808", 404, false },
 	{ "POST", "/users?name=%00", 400, true },
-	{ "POST", "/%ff", 400, false },
+	{ "POST", "/%ff", 400, true },
 	{ "GET", "/users?limit=0", 422, false },
 	{ "GET", "users", 400, true },
 };

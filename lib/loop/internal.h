@@ -133,7 +133,7 @@ struct ath_job {
 	struct ath_job *next;
 };
 
-/* Queues a job; threads are started as they are needed, at most four. */
+/* Queues a job; threads are started as they are needed, at most sixteen. */
 enum ath_status ath_loop_offload(struct ath_loop *loop, struct ath_job *job) ATH_MUST_CHECK;
 
 /* Between loop.c and offload.c. */

@@ -55,6 +55,12 @@ ATH_API enum ath_status ath_spawn(void (*task)(void *arg), void *arg) ATH_MUST_C
  */
 ATH_API enum ath_status ath_offload(void (*job)(void *arg), void *arg) ATH_MUST_CHECK;
 
+/**
+ * For such a job: runs call(arg) in the fiber that waits for it, where every function may be
+ * called, and waits for its end. Elsewhere it just calls.
+ */
+ATH_API void ath_offload_back(void (*call)(void *arg), void *arg);
+
 #ifdef __cplusplus
 }
 #endif

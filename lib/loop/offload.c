@@ -1,15 +1,17 @@
 /*
  * offload.c - a few threads for what must block. A thread takes a job, runs it, and puts it
- * on the list of the finished; an eventfd tells the loop, which calls the job's done.
+ * on the list of the finished; an eventfd tells the loop, which calls the job's done. A job may be
+ * put there before its end, when it wants something of the fiber that waits for it.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "loop/internal.h"
 
-enum { MAX_THREADS = 4 };
+enum { MAX_THREADS = 16 };
 
 struct ath_offload {
 	struct ath_loop *loop;
@@ -43,6 +45,14 @@ static struct ath_job *take_job(struct ath_offload *offload)
 	return job;
 }
 
+/* Under the lock. */
+static void tell_loop(struct ath_offload *offload, struct ath_job *job)
+{
+	job->next = offload->finished;
+	offload->finished = job;
+	(void)eventfd_write(offload->watch.fd, 1); /* full only when it is set anyway */
+}
+
 static void *thread_main(void *arg)
 {
 	struct ath_offload *offload = arg;
@@ -53,9 +63,7 @@ static void *thread_main(void *arg)
 		pthread_mutex_unlock(&offload->lock);
 		job->run(job);
 		pthread_mutex_lock(&offload->lock);
-		job->next = offload->finished;
-		offload->finished = job;
-		(void)eventfd_write(offload->watch.fd, 1); /* full only when it is set anyway */
+		tell_loop(offload, job);
 	}
 	pthread_mutex_unlock(&offload->lock);
 	return NULL;
@@ -175,13 +183,21 @@ struct fiber_job {
 	struct ath_loop *loop;
 	void (*run)(void *arg);
 	void *arg;
+	/* what the job wants of the fiber; NULL: it has ended */
+	void (*call)(void *arg);
+	void *call_arg;
+	sem_t called;
 };
+
+static _Thread_local struct fiber_job *running; /* on this thread, which is not the loop's */
 
 static void run_fiber_job(struct ath_job *job)
 {
 	struct fiber_job *mine = container_of(job, struct fiber_job, job);
 
+	running = mine;
 	mine->run(mine->arg);
+	running = NULL;
 }
 
 static void fiber_job_done(struct ath_job *job)
@@ -191,11 +207,44 @@ static void fiber_job_done(struct ath_job *job)
 	ath_wake(&mine->waiter, ATH_OK);
 }
 
+void ath_offload_back(void (*call)(void *arg), void *arg)
+{
+	struct fiber_job *mine = running;
+	struct ath_offload *offload;
+
+	if (mine == NULL) {
+		call(arg);
+		return;
+	}
+	offload = *ath_loop_offload_pool(mine->loop);
+	mine->call = call;
+	mine->call_arg = arg;
+	pthread_mutex_lock(&offload->lock);
+	tell_loop(offload, &mine->job);
+	pthread_mutex_unlock(&offload->lock);
+	while (sem_wait(&mine->called) != 0)
+		;
+}
+
+static enum ath_status wait_for_job(struct fiber_job *mine)
+{
+	enum ath_status status;
+
+	for (;;) {
+		mine->waiter = (struct ath_waiter){ .finish = true };
+		status = ath_wait(mine->loop, &mine->waiter, ATH_NEVER);
+		if (mine->call == NULL)
+			return status;
+		mine->call(mine->call_arg);
+		mine->call = NULL;
+		sem_post(&mine->called);
+	}
+}
+
 enum ath_status ath_offload(void (*job)(void *arg), void *arg)
 {
 	struct fiber_job mine = {
 		.job = { .run = run_fiber_job, .done = fiber_job_done },
-		.waiter = { .finish = true },
 		.loop = ath_loop_current(),
 		.run = job,
 		.arg = arg,
@@ -206,8 +255,10 @@ enum ath_status ath_offload(void (*job)(void *arg), void *arg)
 		job(arg);
 		return ATH_OK;
 	}
+	sem_init(&mine.called, 0, 0);
 	status = ath_loop_offload(mine.loop, &mine.job);
-	if (status != ATH_OK)
-		return status;
-	return ath_wait(mine.loop, &mine.waiter, ATH_NEVER);
+	if (status == ATH_OK)
+		status = wait_for_job(&mine);
+	sem_destroy(&mine.called);
+	return status;
 }

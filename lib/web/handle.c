@@ -183,6 +183,8 @@ static struct ath_response *call_handler(struct ath_request *request)
 	response = call_before(request, leaf);
 	if (response == NULL && request->failure == NULL)
 		response = leaf->route->handler(request);
+	if (response != NULL && response->writer != NULL)
+		ath_fcgx_complete(response);
 	return response;
 }
 

@@ -157,7 +157,8 @@ struct ath_response {
 	int status;
 	const char *content_type; /* NULL: no body */
 	struct ath_buffer headers, body;
-	bool stream; /* the body may leave before it is whole */
+	bool stream;                /* the body may leave before it is whole */
+	struct FCGX_Stream *writer; /* holds the end of it; or NULL */
 };
 
 /* What a front sends: head ends in the empty line, and leaves this many bytes free before. */
@@ -203,6 +204,9 @@ void ath_request_progress(struct ath_request *request);
 
 /* stream.c: refuses a body that is announced to be too large. */
 void ath_body_begin(struct ath_request *request);
+
+/* fcgx.c: takes what the response's writer still holds. */
+void ath_fcgx_complete(struct ath_response *response);
 
 /* answer.c */
 /* The whole answer, ready to send; returns the status that it has. */

@@ -16,7 +16,8 @@ extern "C" {
 
 struct ath_request;
 struct ath_response;
-struct cJSON; /* <cjson/cJSON.h>; include it where you look into a document */
+struct cJSON;       /* <cjson/cJSON.h>; include it where you look into a document */
+struct FCGX_Stream; /* <fcgiapp.h>; the same */
 
 /* ---- routes --------------------------------------------------------------------------- */
 
@@ -66,6 +67,9 @@ struct ath_route {
 	struct ath_response *(*before)(struct ath_request *request);
 	/** Called with every answer, those of the groups last; gives the one to send. */
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
+	/** What ath_fcgx() mounts. */
+	void (*fcgx)(struct FCGX_Stream *in, struct FCGX_Stream *out, struct FCGX_Stream *err,
+		     char **envp);
 };
 
 /** ATH_ROUTE(GET, "/users/<id:int>", show_user, .deadline_ms = 2000); its name is the handler's */
@@ -75,6 +79,17 @@ struct ath_route {
 		.method = ATH_METHOD_##method_, .path = path_, .handler = handler_,                \
 		.name = #handler_, __VA_ARGS__                                                     \
 	}
+/**
+ * In the place of a route's handler one that was written for libfcgi's FCGX_Accept_r():
+ * ATH_ROUTE(GET, "/old", ath_fcgx(old_handler)). It gets in, out, err and envp, and writes an
+ * answer as CGI has it: lines of headers, such as "Status: 404", and an empty line before the body.
+ * It may block: it runs on a thread of its own, at most 16 of them do at once, and must not use
+ * functions of this library. What it writes to err becomes lines of the log. A program that mounts
+ * one is linked with -lfcgi.
+ */
+#define ath_fcgx(handler_) ath_fcgx_handle, .fcgx = handler_
+/* Behind ath_fcgx(). */
+ATH_API struct ath_response *ath_fcgx_handle(struct ath_request *request);
 /** ATH_GROUP("/admin", admin_routes, .before = must_be_admin) */
 #define ATH_GROUP(...) ATH_ROUTE_GROUP_(__VA_ARGS__, )
 #define ATH_ROUTE_GROUP_(path_, routes_, ...)                                                      \
@@ -204,6 +219,8 @@ ATH_API struct cJSON *ath_body_json(struct ath_request *request);
  */
 ATH_API ptrdiff_t ath_body_read(struct ath_request *request, void *buffer,
 				size_t size) ATH_MUST_CHECK;
+/** The same for what reads by libfcgi, with FCGX_GetStr() and its like. NULL: no memory. */
+ATH_API struct FCGX_Stream *ath_body_fcgx(struct ath_request *request);
 
 /* ---- the response --------------------------------------------------------------------- */
 
@@ -259,6 +276,12 @@ ATH_API bool ath_stream_string(struct ath_response *response, const char *text);
 ATH_API bool ath_stream_gathered(struct ath_response *response);
 /** Sends what there is. */
 ATH_API bool ath_stream_flush(struct ath_response *response);
+
+/**
+ * The body of a stream as libfcgi writes one, with FCGX_FPrintF() and its like; for other responses
+ * as well. FCGX_FFlush() sends what there is. NULL: no memory.
+ */
+ATH_API struct FCGX_Stream *ath_stream_fcgx(struct ath_response *response);
 
 /**
  * Server-Sent Events (WHATWG HTML, 9.2): a stream without an end and without a deadline. The

@@ -113,6 +113,55 @@ static void test_a_hundred_fibers_offload(void **state)
 	assert_string_equal(trace, "");
 }
 
+/* ---- a job that asks its fiber for something ---------------------------------------------- */
+
+static pthread_t loop_thread;
+
+/* Waits, as only a fiber can. */
+static void call_back(void *arg)
+{
+	assert_true(pthread_equal(pthread_self(), loop_thread));
+	leave_trace('b');
+	assert_int_equal(ath_sleep(0), ATH_OK);
+	++*(int *)arg;
+}
+
+static void job_with_calls(void *arg)
+{
+	job_thread = pthread_self();
+	for (int i = 0; i < 3; i++)
+		ath_offload_back(call_back, arg);
+	ran = *(int *)arg;
+}
+
+static void offload_with_calls(void *arg)
+{
+	trace_status(ath_offload(job_with_calls, arg));
+}
+
+static void test_a_job_calls_its_fiber(void **state)
+{
+	int count = 0;
+
+	(void)state;
+	loop_thread = pthread_self();
+	start(offload_with_calls, &count, ATH_NEVER);
+	run_fibers();
+	assert_string_equal(trace, "bbbo");
+	assert_int_equal(count, 3);
+	assert_int_equal(ran, 3); /* each call had ended when it came back */
+	assert_false(pthread_equal(job_thread, loop_thread));
+}
+
+static void test_outside_a_job_it_just_calls(void **state)
+{
+	int count = 0;
+
+	(void)state;
+	ath_offload_back(count_job, &count);
+	assert_int_equal(count, 1);
+}
+
 /* ---- jobs without a fiber ----------------------------------------------------------------- */
 
 struct job {
@@ -120,7 +169,7 @@ struct job {
 	int run, done;
 };
 
-static pthread_barrier_t four;
+static pthread_barrier_t sixteen;
 static atomic_int now_running, most_running;
 static struct ath_waiter all_done;
 static int left;
@@ -130,14 +179,14 @@ static void run_job(struct ath_job *job)
 	container_of(job, struct job, job)->run++;
 }
 
-/* Four at a time get through, so that four threads there must be. */
-static void run_with_three_others(struct ath_job *job)
+/* Sixteen at a time get through, so that sixteen threads there must be. */
+static void run_with_fifteen_others(struct ath_job *job)
 {
 	int running = ++now_running, most = most_running;
 
 	while (running > most && !atomic_compare_exchange_weak(&most_running, &most, running))
 		;
-	pthread_barrier_wait(&four);
+	pthread_barrier_wait(&sixteen);
 	run_job(job);
 	now_running--;
 }
@@ -177,19 +226,19 @@ static void test_a_hundred_jobs(void **state)
 	check_jobs(jobs, 100);
 }
 
-static void test_four_threads_and_no_more(void **state)
+static void test_sixteen_threads_and_no_more(void **state)
 {
-	struct job jobs[40];
+	struct job jobs[48];
 
 	(void)state;
-	pthread_barrier_init(&four, NULL, 4);
+	pthread_barrier_init(&sixteen, NULL, 16);
 	most_running = 0;
-	queue_jobs(jobs, 40, run_with_three_others);
+	queue_jobs(jobs, 48, run_with_fifteen_others);
 	assert_int_equal(ath_wait(loop, &all_done, ATH_NEVER), ATH_OK);
-	check_jobs(jobs, 40);
+	check_jobs(jobs, 48);
 	ath_loop_close(&loop);
-	pthread_barrier_destroy(&four);
-	assert_int_equal(most_running, 4);
+	pthread_barrier_destroy(&sixteen);
+	assert_int_equal(most_running, 16);
 }
 
 static void test_close_waits_for_all_jobs(void **state)
@@ -241,7 +290,9 @@ int main(void)
 		row(test_outside_the_job_runs_here),
 		row(test_a_hundred_fibers_offload),
 		row(test_a_hundred_jobs),
-		row(test_four_threads_and_no_more),
+		row(test_a_job_calls_its_fiber),
+		row(test_outside_a_job_it_just_calls),
+		row(test_sixteen_threads_and_no_more),
 		row(test_close_waits_for_all_jobs),
 		row(test_a_thread_takes_no_signals),
 	};

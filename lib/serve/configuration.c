@@ -36,6 +36,7 @@ enum ath_status ath_configuration_read(struct ath_configuration *configuration,
 	*configuration = (struct ath_configuration){
 		.database_url = or_default("DATABASE_URL", NULL),
 		.migrations = or_default("ATHANOR_MIGRATIONS", "sql"),
+		.spool = or_default("TMPDIR", "/var/tmp"),
 		.log = { .fd = 2 },
 		.access_log = strcmp(access_log, "on") == 0,
 	};

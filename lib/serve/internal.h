@@ -12,6 +12,7 @@ struct ath_configuration {
 	const char *database_url; /* DATABASE_URL */
 	const char *migrations;   /* ATHANOR_MIGRATIONS: a directory; sql */
 	struct ath_log log;       /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
+	const char *spool;        /* TMPDIR: where uploads are kept meanwhile; /var/tmp */
 	bool access_log;          /* ATHANOR_ACCESS_LOG: on or off; off */
 };
 

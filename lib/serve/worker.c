@@ -36,6 +36,7 @@ static enum ath_status open_worker(struct worker *worker, const struct ath_app *
 		.rest.models = app->models == NULL ? none : app->models,
 		.web = { .log = &configuration->log,
 			 .access_log = configuration->access_log,
+			 .spool = configuration->spool,
 			 .before = app->before,
 			 .after = app->after,
 			 .context = &worker->rest },

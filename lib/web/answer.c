@@ -68,6 +68,7 @@ static const char *reason_of(int status)
 		{ 501, "Not Implemented" },
 		{ 503, "Service Unavailable" },
 		{ 504, "Gateway Timeout" },
+		{ 507, "Insufficient Storage" },
 	};
 
 	for (size_t i = 0; i < ATH_COUNT(reasons); i++)

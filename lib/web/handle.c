@@ -25,6 +25,7 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 	limits->streams = limits->streams == 0 ? usual.streams : limits->streams;
 	limits->in_flight = limits->in_flight == 0 ? usual.in_flight : limits->in_flight;
 	limits->deadline_ms = limits->deadline_ms == 0 ? usual.deadline_ms : limits->deadline_ms;
+	web->spool = web->spool == NULL ? "/var/tmp" : web->spool;
 	return ath_router_open(&web->router, routes, error);
 }
 
@@ -132,11 +133,6 @@ struct ath_response *ath_web_after(struct ath_request *request, struct ath_respo
 	return response;
 }
 
-static bool streams_body(const struct ath_request *request)
-{
-	return request->match.leaf != NULL && request->match.leaf->route->stream_body;
-}
-
 /* The bytes of body that the route takes. */
 static size_t most_body(const struct ath_request *request)
 {
@@ -154,7 +150,7 @@ static void match(struct ath_request *request)
 	if (read_segments(request, &segments, &count))
 		ath_router_match(request->web->router, request->method, segments, count,
 				 &request->match);
-	if (!streams_body(request))
+	if (!ath_request_streams_body(request))
 		request->raw_body.ceiling = most_body(request);
 }
 
@@ -165,9 +161,9 @@ bool ath_web_begin(struct ath_request *request)
 	/* a request that memory was too short for has lost arguments without a failure */
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
 		match(request);
-	if (streams_body(request))
+	if (ath_request_streams_body(request))
 		ath_body_begin(request);
-	return streams_body(request);
+	return ath_request_streams_body(request);
 }
 
 static struct ath_response *call_handler(struct ath_request *request)
@@ -258,7 +254,7 @@ void ath_web_handle(struct ath_request *request, struct ath_output *output)
 
 	if (!request->begun)
 		ath_web_begin(request);
-	if (request->failure == NULL && !streams_body(request))
+	if (request->failure == NULL && !ath_request_streams_body(request))
 		ath_request_read_body(request);
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
 		response = call_handler(request);

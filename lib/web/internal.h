@@ -87,6 +87,7 @@ struct ath_web {
 	struct ath_web_limits limits;
 	const struct ath_log *log;
 	bool access_log;
+	const char *spool; /* the directory for uploads; NULL: /var/tmp */
 	/* the application's, around all that is answered */
 	struct ath_response *(*before)(struct ath_request *request);
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
@@ -113,7 +114,26 @@ const char *const *ath_pair_list(struct ath_arena *arena, const struct ath_pair 
 struct ath_pair *ath_read_urlencoded(struct ath_request *request, struct ath_text text,
 				     const char *what, size_t *count);
 
-struct ath_form;
+/* What is in a form; multipart.c reads one of parts: false, it is malformed or the request failed.
+ */
+struct ath_form {
+	struct ath_pair *fields;
+	size_t field_count;
+	struct ath_file *files;
+	size_t file_count;
+};
+bool ath_form_read_multipart(struct ath_request *request, struct ath_form *form, const char *type);
+/* The handler reads the body itself. */
+bool ath_request_streams_body(const struct ath_request *request);
+
+/* spool.c: a file without a name, until the request ends. NULL or false: the request has failed. */
+struct ath_spool;
+struct ath_spool *ath_spool_open(struct ath_request *request);
+bool ath_spool_write(struct ath_request *request, struct ath_spool *spool, const char *data,
+		     size_t length);
+/* Not of an empty one. */
+bool ath_spool_map(struct ath_request *request, struct ath_spool *spool, struct ath_text *data);
+void ath_spool_close_all(struct ath_request *request);
 
 struct ath_request {
 	const struct ath_web *web;
@@ -124,6 +144,7 @@ struct ath_request {
 	struct ath_pair *args; /* decoded; NUL behind each name and value */
 	size_t arg_count;
 	struct ath_form *form; /* once somebody has asked for it */
+	struct ath_spool *spools;
 	void *context;
 	struct ath_text path, body;
 	enum ath_method method; /* ATH_METHOD_COUNT: none we know */

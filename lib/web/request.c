@@ -23,6 +23,7 @@ struct ath_request *ath_request_new(const struct ath_web *web)
 
 void ath_request_free(struct ath_request *request)
 {
+	ath_spool_close_all(request);
 	ath_arena_close(&request->arena);
 	free(request);
 }
@@ -32,6 +33,7 @@ void ath_request_reset(struct ath_request *request)
 	const struct ath_web *web = request->web;
 	struct ath_arena *arena = request->arena;
 
+	ath_spool_close_all(request);
 	ath_arena_reset(arena);
 	*request = (struct ath_request){ .web = web, .arena = arena, .id = "" };
 	ath_buffer_init(&request->raw_params, arena, web->limits.params + 1); /* and a NUL */

@@ -139,7 +139,10 @@ ATH_API const char *ath_form(struct ath_request *request, const char *name);
 /** All of that name, in order; NULL when there are none. */
 ATH_API const char *const *ath_form_list(struct ath_request *request, const char *name,
 					 size_t *count);
-/** A file of a multipart form: its bytes are in the request's memory. */
+/**
+ * A file of a multipart form. On a route with .stream_body one above 64 KiB is on disk, and mapped:
+ * a form may be as large as .max_body says, and takes little memory.
+ */
 struct ath_file {
 	const char *name;         /**< of the field */
 	const char *filename;     /**< as the client calls it, without directories */
@@ -148,6 +151,15 @@ struct ath_file {
 };
 /** The first file of this field, or NULL. */
 ATH_API const struct ath_file *ath_form_file(struct ath_request *request, const char *name);
+/**
+ * Stores a file for good, whole or not at all: it is on the disk when this comes back. What was at
+ * path is replaced; path is the application's own (a filename of the client's is not to be
+ * trusted).
+ *
+ * @return false when it could not be stored: the request is answered with 507; or file is NULL
+ */
+ATH_API bool ath_file_save(struct ath_request *request, const struct ath_file *file,
+			   const char *path);
 
 /** The client's address, as the web server saw it, or "". */
 ATH_API const char *ath_client_address(const struct ath_request *request);

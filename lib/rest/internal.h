@@ -23,6 +23,7 @@ const struct ath_violation *ath_json_to_row(struct ath_arena *arena,
 					    void *object);
 
 /* json_out.c */
+void ath_value_to_json(struct ath_buffer *out, const struct ath_value *value);
 void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object);
 
 /* problems.c: the problem that a session's error becomes. */

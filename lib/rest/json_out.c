@@ -60,7 +60,7 @@ static void put_scalar(struct ath_buffer *out, const struct ath_value *value)
 	}
 }
 
-static void put_value(struct ath_buffer *out, const struct ath_value *value)
+void ath_value_to_json(struct ath_buffer *out, const struct ath_value *value)
 {
 	if (value->null) {
 		ath_buffer_append(out, "null", 4);
@@ -76,7 +76,7 @@ static void put_value(struct ath_buffer *out, const struct ath_value *value)
 
 		if (i > 0)
 			ath_buffer_append(out, ",", 1);
-		put_value(out, &item);
+		ath_value_to_json(out, &item);
 	}
 	ath_buffer_append(out, "]", 1);
 }
@@ -151,7 +151,7 @@ static void put_column(struct ath_buffer *out, char before, const struct ath_mem
 	if (!ath_member_send(column, object, &value))
 		out->failed = true;
 	else
-		put_value(out, &value);
+		ath_value_to_json(out, &value);
 }
 
 static void put_row(struct ath_buffer *out, const struct ath_model *model, const void *object,

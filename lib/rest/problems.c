@@ -112,7 +112,8 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 		http = 400;
 		detail = "a text is not well encoded";
 	}
-	if (http >= 500 && error->status != ATH_ECANCELED)
+	/* what breaks a stream off is told nowhere else */
+	if ((http >= 500 || request->sent != NULL) && error->status != ATH_ECANCELED)
 		log_error(request, error);
 	if (http == 503 && error->status != ATH_EUNKNOWN)
 		retry_after = ath_engine_retry_after(session->engine);

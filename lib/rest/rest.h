@@ -33,6 +33,12 @@ ATH_API struct ath_response *ath_row_json(struct ath_request *request, int statu
 ATH_API struct ath_response *ath_rows_json(struct ath_request *request, int status,
 					   const struct ath_model *model, void *const *objects,
 					   size_t count);
+ATH_API struct ath_response *ath_rows_ndjson(struct ath_request *request,
+					     const struct ath_model *model, struct ath_cursor *rows,
+					     const char *filename);
+ATH_API struct ath_response *ath_rows_csv(struct ath_request *request,
+					  const struct ath_model *model, struct ath_cursor *rows,
+					  const char *filename);
 ATH_API void *ath_bind(struct ath_request *request, const struct ath_model *model);
 ATH_API void ath_patch(struct ath_request *request, const struct ath_model *model, void *object);
 ATH_API struct ath_response *ath_created_json(struct ath_request *request,
@@ -44,6 +50,12 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
  *
  *	user_json(req, 200, user)               a row; members in the model's order
  *	user_list_json(req, 200, list)          rows
+ *	user_ndjson(req, user_each(db, &query), "users.ndjson")
+ *	user_csv(req, user_each(db, &query), "users.csv")
+ *	                                        any number of rows, in constant memory, while they
+ *	                                        come from the database; a failure on the way breaks
+ *	                                        the answer off. What a browser is to save it as;
+ *	                                        NULL: to be shown
  *	struct user *user_bind(req)             a new row from the body; never NULL
  *	user_patch(req, user)                   the members that were sent; null clears
  *	user_created(req, user, "/users/%d", n) 201 with Location and the row
@@ -59,6 +71,16 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 	{                                                                                          \
 		return ath_rows_json(request, status, &T##_model, (void *const *)list.items,       \
 				     list.count);                                                  \
+	}                                                                                          \
+	ATH_FUNCTION_ struct ath_response *T##_ndjson(                                             \
+		struct ath_request *request, struct ath_cursor *rows, const char *filename)        \
+	{                                                                                          \
+		return ath_rows_ndjson(request, &T##_model, rows, filename);                       \
+	}                                                                                          \
+	ATH_FUNCTION_ struct ath_response *T##_csv(struct ath_request *request,                    \
+						   struct ath_cursor *rows, const char *filename)  \
+	{                                                                                          \
+		return ath_rows_csv(request, &T##_model, rows, filename);                          \
 	}
 
 #define ATH_DECLARE_BINDING_(T)                                                                    \

@@ -157,19 +157,25 @@ struct ath_response *ath_redirect(struct ath_request *request, int status, const
 	return response;
 }
 
+void ath_response_attachment(struct ath_response *response, const char *filename)
+{
+	struct ath_buffer value;
+
+	if (response == NULL || filename == NULL)
+		return;
+	ath_buffer_init(&value, response->request->arena, 4096);
+	ath_buffer_string(&value, "attachment; filename*=UTF-8''");
+	ath_percent_encode(&value, ath_text(filename));
+	ath_response_header(response, "Content-Disposition", ath_buffer_c_string(&value));
+}
+
 struct ath_response *ath_response_file(struct ath_request *request, const char *content_type,
 				       const char *location, const char *filename)
 {
 	struct ath_response *response = ath_response_new(request, 200, content_type);
-	struct ath_buffer value;
 
 	ath_response_header(response, "X-Accel-Redirect", location);
-	if (filename == NULL)
-		return response;
-	ath_buffer_init(&value, request->arena, 4096);
-	ath_buffer_string(&value, "attachment; filename*=UTF-8''");
-	ath_percent_encode(&value, ath_text(filename));
-	ath_response_header(response, "Content-Disposition", ath_buffer_c_string(&value));
+	ath_response_attachment(response, filename);
 	return response;
 }
 

@@ -320,6 +320,8 @@ ATH_API struct ath_response *ath_response_json(struct ath_request *request, int 
  */
 ATH_API void ath_response_header(struct ath_response *response, const char *name,
 				 const char *value);
+/** A browser is to save the answer under this name (RFC 6266). NULL: it is to show it. */
+ATH_API void ath_response_attachment(struct ath_response *response, const char *filename);
 /** Of a cookie; zero is the safe side: HttpOnly, Secure, SameSite=Lax, for the session, path /. */
 struct ath_cookie_options {
 	int64_t max_age; /**< seconds; 0: as long as the browser is open; -1: delete it now */

@@ -133,7 +133,8 @@ static int help(struct invocation *invocation)
 	       "  DATABASE_URL         postgresql://user:password@host:port/database\n"
 	       "  ATHANOR_MIGRATIONS   the directory of the migrations (sql)\n"
 	       "  ATHANOR_LOG_LEVEL    error, warning, info or debug (info)\n"
-	       "  ATHANOR_ACCESS_LOG   on: a log line for each request (off)\n");
+	       "  ATHANOR_ACCESS_LOG   on: a log line for each request (off)\n"
+	       "  TMPDIR               the directory of large uploads (/var/tmp)\n");
 	return 0;
 }
 

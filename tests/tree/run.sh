@@ -254,7 +254,7 @@ done
 if grep -qsE '^int main\(' "$dir"/readme/*.c; then
 	{
 		gcc -pthread -o "$dir/readme/program" "$dir"/readme/*.o "$build/libathanor.a" \
-			$(pkg-config --libs libpq libcjson) -lm
+			$(pkg-config --libs libpq libcjson fcgi) -lm
 	} >"$dir/found" 2>&1
 	check "README.md: its program links"
 fi

@@ -40,7 +40,8 @@ ATH_API enum ath_status ath_wait_fd(int fd, enum ath_event event, int64_t deadli
 
 /**
  * Starts task(arg) in a fiber of its own, which outlives the request: arg must too. It has
- * no deadline, and runs first when its starter next waits.
+ * no deadline, and runs first when its starter next waits. The end of a worker does not wait for
+ * it: see ath_add_task().
  *
  * @return ATH_OK, ATH_ENOMEM, or ATH_EINVAL outside a fiber
  */

@@ -108,6 +108,7 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 		type = rows[i].type;
 		detail = rows[i].detail;
 	}
+	request->error = error; /* in the request's memory, as the session is */
 	if (strcmp(error->sqlstate, "22021") == 0) { /* no rule of the model: not even text */
 		http = 400;
 		detail = "a text is not well encoded";

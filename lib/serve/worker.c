@@ -1,4 +1,4 @@
-/* worker.c - one process, one loop: everything a worker needs, opened and closed. */
+/* worker.c - one process, one loop: everything a worker needs, and its life from start to end. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -6,16 +6,7 @@
 
 enum { GRACE_MS = 15000 };
 
-struct worker {
-	struct ath_loop *loop;
-	struct ath_rest rest;
-	struct ath_web web;
-	struct ath_fcgi_server *server;
-	const struct ath_log *log;
-	bool leaving;
-};
-
-static void note(const struct worker *worker, const char *message)
+static void note(const struct ath_worker *worker, const char *message)
 {
 	struct ath_log_line line;
 
@@ -24,26 +15,29 @@ static void note(const struct worker *worker, const char *message)
 	ath_log_end(&line);
 }
 
-/* What can be wrong is found here, before a request is taken: models, routes, the URL. */
-static enum ath_status open_worker(struct worker *worker, const struct ath_app *app,
-				   const struct ath_configuration *configuration,
-				   struct ath_error *error)
+enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app *app,
+				const struct ath_configuration *configuration,
+				struct ath_error *error)
 {
 	static const struct ath_model *const none[] = { NULL };
 	struct ath_engine_options options = { .log = &configuration->log };
 
-	*worker = (struct worker){
+	*worker = (struct ath_worker){
+		.app = app,
 		.rest.models = app->models == NULL ? none : app->models,
 		.web = { .log = &configuration->log,
 			 .access_log = configuration->access_log,
 			 .spool = configuration->spool,
 			 .before = app->before,
 			 .after = app->after,
+			 .errors = app->errors,
+			 .own_routes = ath_health_routes,
 			 .context = &worker->rest },
 		.log = &configuration->log,
 	};
 	if (ath_models_check(worker->rest.models, error) != ATH_OK ||
-	    ath_web_open(&worker->web, app->routes, error) != ATH_OK)
+	    ath_web_open(&worker->web, app->routes, error) != ATH_OK ||
+	    ath_tasks_open(worker, error) != ATH_OK)
 		return error->status;
 	if (ath_loop_open(&worker->loop, &configuration->log) != ATH_OK)
 		return ath_error_set(error, ATH_EIO, "no loop could be opened");
@@ -51,39 +45,77 @@ static enum ath_status open_worker(struct worker *worker, const struct ath_app *
 	return ath_engine_open(&worker->rest.engine, configuration->database_url, &options, error);
 }
 
-static void close_worker(struct worker *worker)
+void ath_worker_close(struct ath_worker *worker)
 {
 	ath_fcgi_close(&worker->server);
+	ath_tasks_end(worker);
 	ath_engine_close(&worker->rest.engine);
 	ath_loop_close(&worker->loop);
 	ath_web_close(&worker->web);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------ */
 
-static void drained(void *arg)
+struct call {
+	struct ath_worker *worker;
+	enum ath_status (*listener)(struct ath_worker *worker);
+	enum ath_status status;
+	bool ended;
+};
+
+static void call_fiber(void *arg)
 {
-	struct worker *worker = arg;
+	struct call *call = arg;
 
-	ath_loop_stop(worker->loop);
+	call->status = call->listener(call->worker);
+	call->ended = true;
 }
+
+/* Turns the loop until the listener has returned; so many signals cancel it. */
+static enum ath_status call_listener(struct ath_worker *worker,
+				     enum ath_status (*listener)(struct ath_worker *worker),
+				     int64_t deadline, unsigned signals)
+{
+	struct call call = { .worker = worker, .listener = listener };
+	struct ath_fiber *fiber;
+
+	if (listener == NULL)
+		return ATH_OK;
+	if (ath_loop_spawn(worker->loop, call_fiber, &call, deadline, &fiber) != ATH_OK)
+		return ATH_ENOMEM;
+	while (!call.ended) {
+		if (worker->signals >= signals)
+			ath_fiber_cancel(fiber);
+		ath_loop_turn(worker->loop, ATH_NEVER);
+	}
+	return call.status;
+}
+
+static void log_failure(const struct ath_worker *worker, const char *listener,
+			enum ath_status status)
+{
+	struct ath_log_line line;
+
+	if (status == ATH_OK)
+		return;
+	ath_log_begin(&line, worker->log, ATH_LOG_ERROR, "a listener failed");
+	ath_log_text(&line, "listener", listener);
+	ath_log_text(&line, "reason", ath_status_text(status));
+	ath_log_end(&line);
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /* The first TERM or INT finishes what is in flight; the second waits for commits alone. */
 static void caught(int signal, void *arg)
 {
-	struct worker *worker = arg;
+	struct ath_worker *worker = arg;
 
 	(void)signal;
-	if (worker->leaving) {
-		ath_loop_stop(worker->loop);
-		return;
-	}
-	worker->leaving = true;
-	note(worker, "worker leaves");
-	ath_fcgi_drain(worker->server, GRACE_MS, drained, worker);
+	worker->signals++;
 }
 
-static enum ath_status take_signals(struct worker *worker, struct ath_error *error)
+static enum ath_status take_signals(struct ath_worker *worker, struct ath_error *error)
 {
 	sigset_t signals;
 
@@ -96,22 +128,77 @@ static enum ath_status take_signals(struct worker *worker, struct ath_error *err
 	return ATH_OK;
 }
 
+/* ---- start and stop ------------------------------------------------------------------------- */
+
+enum ath_status ath_worker_start(struct ath_worker *worker, struct ath_error *error)
+{
+	enum ath_status status = call_listener(worker, worker->app->before_start, ATH_NEVER, 1);
+
+	if (status != ATH_OK && worker->signals == 0)
+		ath_error_set(error, status, "before_start failed: %s", ath_status_text(status));
+	return status;
+}
+
+void ath_worker_started(struct ath_worker *worker)
+{
+	ath_tasks_start(worker);
+	log_failure(worker, "after_start",
+		    call_listener(worker, worker->app->after_start, ATH_NEVER, 1));
+}
+
+static void drained(void *arg)
+{
+	struct ath_worker *worker = arg;
+
+	worker->drained = true;
+}
+
+/* Requests may add tasks to their end, so both are waited for together. */
+static void drain(struct ath_worker *worker, int64_t stop_by)
+{
+	while (worker->signals < 2 && ath_now() < stop_by &&
+	       !(worker->drained && worker->tasks.count == 0))
+		ath_loop_turn(worker->loop, stop_by);
+	ath_fcgi_close(&worker->server);
+	ath_tasks_end(worker);
+}
+
+void ath_worker_stop(struct ath_worker *worker)
+{
+	int64_t stop_by = ath_now() + GRACE_MS;
+
+	worker->stopping = true;
+	worker->drained = worker->server == NULL;
+	ath_tasks_stop(worker);
+	if (worker->server != NULL)
+		ath_fcgi_drain(worker->server, GRACE_MS, drained, worker);
+	log_failure(worker, "before_stop",
+		    call_listener(worker, worker->app->before_stop, stop_by, 2));
+	drain(worker, stop_by);
+	log_failure(worker, "after_stop",
+		    call_listener(worker, worker->app->after_stop, ath_now() + GRACE_MS, 2));
+}
+
 /* ---- the two ways of serving ---------------------------------------------------------------- */
 
 enum ath_status ath_worker_serve(const struct ath_app *app,
 				 const struct ath_configuration *configuration, int fd,
 				 struct ath_error *error)
 {
-	struct worker worker;
+	struct ath_worker worker;
 
-	if (open_worker(&worker, app, configuration, error) == ATH_OK &&
-	    take_signals(&worker, error) == ATH_OK &&
+	if (ath_worker_open(&worker, app, configuration, error) == ATH_OK &&
+	    take_signals(&worker, error) == ATH_OK && ath_worker_start(&worker, error) == ATH_OK &&
 	    ath_fcgi_serve(&worker.server, worker.loop, fd, &worker.web, error) == ATH_OK) {
 		note(&worker, "worker serves");
-		ath_loop_run(worker.loop);
+		ath_worker_started(&worker);
+		while (worker.signals == 0)
+			ath_loop_turn(worker.loop, ATH_NEVER);
+		note(&worker, "worker leaves");
+		ath_worker_stop(&worker);
 		note(&worker, "worker ends");
 	}
-	close_worker(&worker);
+	ath_worker_close(&worker);
 	return error->status;
 }
 
@@ -119,12 +206,49 @@ enum ath_status ath_worker_cgi(const struct ath_app *app,
 			       const struct ath_configuration *configuration,
 			       struct ath_error *error)
 {
-	struct worker worker;
-	enum ath_status status = open_worker(&worker, app, configuration, error);
+	struct ath_worker worker;
+	enum ath_status status = ath_worker_open(&worker, app, configuration, error);
 
 	if (status == ATH_OK)
+		status = ath_worker_start(&worker, error);
+	if (status == ATH_OK) {
+		ath_worker_started(&worker);
 		status = ath_cgi_serve(worker.loop, &worker.web, STDIN_FILENO, STDOUT_FILENO,
 				       (const char *const *)environ, error);
-	close_worker(&worker);
+		ath_worker_stop(&worker);
+	}
+	ath_worker_close(&worker);
 	return status;
+}
+
+/* ---- what an application asks for ----------------------------------------------------------- */
+
+struct ath_worker *ath_request_worker(const struct ath_request *request)
+{
+	return container_of(request->web, struct ath_worker, web);
+}
+
+struct ath_engine *ath_worker_engine(const struct ath_worker *worker)
+{
+	return worker->rest.engine;
+}
+
+const struct ath_log *ath_worker_log(const struct ath_worker *worker)
+{
+	return worker->log;
+}
+
+void ath_worker_set_context(struct ath_worker *worker, void *context)
+{
+	worker->context = context;
+}
+
+void *ath_worker_context(const struct ath_worker *worker)
+{
+	return worker->context;
+}
+
+bool ath_worker_is_stopping(const struct ath_worker *worker)
+{
+	return worker->stopping;
 }

@@ -16,7 +16,7 @@ static void last_words(struct ath_request *request, struct ath_output *output)
 				       .body_length = sizeof body - 1 };
 	output->head_length = (size_t)snprintf(
 		output->head + ATH_HEAD_ROOM, sizeof request->last_words - ATH_HEAD_ROOM,
-		"Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\n"
+		"Status: 500 Internal Server Error\r\nContent-Type: " ATH_PROBLEM_TYPE "\r\n"
 		"Content-Length: %zu\r\n\r\n",
 		output->body_length);
 }

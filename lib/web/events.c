@@ -3,6 +3,8 @@
 
 static bool may_linger(struct ath_request *request)
 {
+	if (request->error_handled)
+		return false; /* that ends */
 	if (request->front != NULL && !request->front->linger(request))
 		return false;
 	if (request->match.leaf->route->deadline_ms == 0) {

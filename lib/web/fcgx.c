@@ -168,7 +168,8 @@ FCGX_Stream *ath_stream_fcgx(struct ath_response *response)
 
 void ath_fcgx_complete(struct ath_response *response)
 {
-	empty(response->writer, true);
+	if (response != NULL && response->writer != NULL)
+		empty(response->writer, true);
 }
 
 FCGX_Stream *ath_body_fcgx(struct ath_request *request)

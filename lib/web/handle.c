@@ -26,7 +26,9 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 	limits->in_flight = limits->in_flight == 0 ? usual.in_flight : limits->in_flight;
 	limits->deadline_ms = limits->deadline_ms == 0 ? usual.deadline_ms : limits->deadline_ms;
 	web->spool = web->spool == NULL ? "/var/tmp" : web->spool;
-	return ath_router_open(&web->router, routes, error);
+	if (ath_router_open(&web->router, routes, error) != ATH_OK || web->own_routes == NULL)
+		return error->status;
+	return ath_router_add_own(web->router, web->own_routes, error);
 }
 
 void ath_web_close(struct ath_web *web)
@@ -105,7 +107,7 @@ static struct ath_response *call_before(struct ath_request *request, const struc
 {
 	struct ath_response *response = NULL;
 
-	if (request->web->before != NULL)
+	if (request->web->before != NULL && !leaf->own)
 		response = request->web->before(request);
 	for (size_t i = 0; response == NULL && i <= leaf->group_count; i++) {
 		const struct ath_route *each =
@@ -128,7 +130,7 @@ struct ath_response *ath_web_after(struct ath_request *request, struct ath_respo
 	for (size_t i = leaf == NULL ? 0 : leaf->group_count; i > 0; i--)
 		if (leaf->groups[i - 1]->after != NULL)
 			response = leaf->groups[i - 1]->after(request, response);
-	if (request->web->after != NULL)
+	if (request->web->after != NULL && (leaf == NULL || !leaf->own))
 		response = request->web->after(request, response);
 	return response;
 }
@@ -179,8 +181,7 @@ static struct ath_response *call_handler(struct ath_request *request)
 	response = call_before(request, leaf);
 	if (response == NULL && request->failure == NULL)
 		response = leaf->route->handler(request);
-	if (response != NULL && response->writer != NULL)
-		ath_fcgx_complete(response);
+	ath_fcgx_complete(response);
 	return response;
 }
 
@@ -219,8 +220,7 @@ static void log_request(const struct ath_request *request, int status,
 	ath_log_end(&line);
 }
 
-/* The room above has its word, and a failure the last. */
-static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
+struct ath_response *ath_request_finish(struct ath_request *request, struct ath_response *response)
 {
 	struct ath_response *(*call)(struct ath_request *, struct ath_response *) = request->finish;
 
@@ -258,8 +258,9 @@ void ath_web_handle(struct ath_request *request, struct ath_output *output)
 		ath_request_read_body(request);
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
 		response = call_handler(request);
-	response = finish(request, response);
-	response = finish(request, ath_web_after(request, response));
+	response = ath_request_finish(request, response);
+	response = ath_request_handle_problem(request, response);
+	response = ath_request_finish(request, ath_web_after(request, response));
 	status = request->sent != NULL ? end_stream(request, response, output)
 				       : ath_answer_render(request, response, output);
 	log_request(request, status, output);

@@ -46,6 +46,7 @@ struct ath_leaf {
 	size_t group_count;
 	struct ath_text names[ATH_MAX_CAPTURES]; /* of the captures */
 	size_t name_count;
+	bool own;              /* the framework's: the application has no part in it */
 	struct ath_leaf *next; /* in the order of the tables */
 	char path[];           /* with the groups' */
 };
@@ -60,6 +61,9 @@ struct ath_match {
 /* Builds the tree of a table that ends in { 0 }; it refuses bad paths and doubles. */
 enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
 				struct ath_error *error) ATH_MUST_CHECK;
+/* Adds routes of the framework; one that the application has itself gives way. */
+enum ath_status ath_router_add_own(struct ath_router *router, const struct ath_route *routes,
+				   struct ath_error *error) ATH_MUST_CHECK;
 void ath_router_close(struct ath_router **router);
 /* Takes the decoded segments of a path, which the match points into. */
 void ath_router_match(const struct ath_router *router, enum ath_method method,
@@ -91,7 +95,9 @@ struct ath_web {
 	/* the application's, around all that is answered */
 	struct ath_response *(*before)(struct ath_request *request);
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
-	void *context; /* the room above's */
+	const struct ath_error_handler *errors; /* likewise */
+	const struct ath_route *own_routes;     /* the framework's, or NULL */
+	void *context;                          /* the room above's */
 };
 
 /* Zero limits become the defaults. */
@@ -151,8 +157,10 @@ struct ath_request {
 	struct ath_match match;
 	const char *id;
 	int64_t arrived, deadline;
-	struct ath_response *failure; /* sticks: answers whatever the handler returned */
-	bool begun;                   /* ath_web_begin() has been called */
+	struct ath_response *failure;  /* sticks: answers whatever the handler returned */
+	const struct ath_error *error; /* of the session, when that is the answer */
+	bool error_handled;            /* by the application; streams wait for the end then */
+	bool begun;                    /* ath_web_begin() has been called */
 
 	/* of a front that can do more than hand over whole requests; NULL: one that cannot */
 	const struct ath_front *front;
@@ -218,6 +226,11 @@ void ath_request_reset(struct ath_request *request);
 bool ath_web_begin(struct ath_request *request);
 /* Runs the handler, and has the answer ready to send. Runs in the request's fiber. */
 void ath_web_handle(struct ath_request *request, struct ath_output *output);
+/* The room above has its word, and a failure the last. */
+struct ath_response *ath_request_finish(struct ath_request *request, struct ath_response *response);
+/* What the application makes of a problem (errors.c); other answers stay as they are. */
+struct ath_response *ath_request_handle_problem(struct ath_request *request,
+						struct ath_response *response);
 /* The hooks behind the handler, once. */
 struct ath_response *ath_web_after(struct ath_request *request, struct ath_response *response);
 /* Ends when it should in so many milliseconds from now, unless its route says otherwise. */
@@ -226,7 +239,7 @@ void ath_request_progress(struct ath_request *request);
 /* stream.c: refuses a body that is announced to be too large. */
 void ath_body_begin(struct ath_request *request);
 
-/* fcgx.c: takes what the response's writer still holds. */
+/* fcgx.c: takes what the writer of a response still holds, if it has one. */
 void ath_fcgx_complete(struct ath_response *response);
 
 /* answer.c */
@@ -263,6 +276,8 @@ size_t ath_percent_decode(struct ath_text text, bool plus, char *out);
 void ath_percent_encode(struct ath_buffer *out, struct ath_text text);
 
 /* ---- problems (problem.c) --------------------------------------------------------------- */
+
+#define ATH_PROBLEM_TYPE "application/problem+json"
 
 /* One member of "errors": where, and what is wrong there. */
 struct ath_violation {

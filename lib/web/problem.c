@@ -65,8 +65,7 @@ struct ath_response *ath_problem_full(struct ath_request *request, int status, c
 				      int retry_after)
 {
 	const struct kind *kind = kind_of(status);
-	struct ath_response *response =
-		ath_response_new(request, status, "application/problem+json");
+	struct ath_response *response = ath_response_new(request, status, ATH_PROBLEM_TYPE);
 	struct ath_buffer *out = ath_response_body(response);
 	char seconds[16];
 

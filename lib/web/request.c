@@ -35,7 +35,7 @@ void ath_request_reset(struct ath_request *request)
 
 	ath_spool_close_all(request);
 	ath_arena_reset(arena);
-	*request = (struct ath_request){ .web = web, .arena = arena, .id = "" };
+	*request = (struct ath_request){ .web = web, .arena = arena, .body = { "", 0 }, .id = "" };
 	ath_buffer_init(&request->raw_params, arena, web->limits.params + 1); /* and a NUL */
 	ath_buffer_init(&request->raw_body, arena, web->limits.body);
 }
@@ -436,6 +436,11 @@ struct ath_arena *ath_request_arena(struct ath_request *request)
 int64_t ath_request_deadline(const struct ath_request *request)
 {
 	return request->deadline;
+}
+
+const struct ath_error *ath_request_error(const struct ath_request *request)
+{
+	return request->error;
 }
 
 struct ath_text ath_body(const struct ath_request *request)

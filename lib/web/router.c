@@ -249,6 +249,7 @@ struct place {
 	size_t count;
 	char path[1024];
 	size_t length;
+	bool own;
 };
 
 static bool is_end(const struct ath_route *route)
@@ -296,6 +297,7 @@ static struct ath_leaf *new_leaf(struct ath_router *router, const struct ath_rou
 	leaf->route = route;
 	memcpy(leaf->groups, place->groups, sizeof leaf->groups);
 	leaf->group_count = place->count;
+	leaf->own = place->own;
 	strcpy(leaf->path, place->length == 0 ? "/" : place->path);
 	*router->tail = leaf;
 	router->tail = &leaf->next;
@@ -313,6 +315,8 @@ static enum ath_status add_route(struct ath_router *router, const struct ath_rou
 	node = walk(router, leaf, error);
 	if (node == NULL)
 		return error->status;
+	if (node->leaves[route->method] != NULL && place->own)
+		return ATH_OK;
 	if (node->leaves[route->method] != NULL)
 		return ath_error_set(error, ATH_EINVAL, "route %s: the same as route %s",
 				     leaf->path, node->leaves[route->method]->path);
@@ -356,6 +360,14 @@ enum ath_status ath_router_open(struct ath_router **router, const struct ath_rou
 	if (add_routes(*router, routes, &nowhere, error) != ATH_OK)
 		ath_router_close(router);
 	return error->status;
+}
+
+enum ath_status ath_router_add_own(struct ath_router *router, const struct ath_route *routes,
+				   struct ath_error *error)
+{
+	const struct place nowhere = { .own = true };
+
+	return add_routes(router, routes, &nowhere, error);
 }
 
 /* The depth is that of the routes: bounded by ATH_MAX_SEGMENTS. */

@@ -73,7 +73,8 @@ bool ath_stream_flush(struct ath_response *response)
 	if (response == NULL)
 		return false;
 	request = response->request;
-	if (!is_good(response) || !response->stream || request->front == NULL)
+	if (!is_good(response) || !response->stream || request->front == NULL ||
+	    request->error_handled)
 		return is_good(response);
 	if (request->sent == NULL) {
 		if (!may_leave(response) || !ath_answer_head(response, &output))
@@ -120,9 +121,9 @@ bool ath_stream_string(struct ath_response *response, const char *text)
 
 static uint64_t most_of(const struct ath_request *request)
 {
-	size_t most = request->match.leaf->route->max_body;
+	const struct ath_leaf *leaf = request->match.leaf;
 
-	return most == 0 ? UINT64_MAX : most;
+	return leaf == NULL || leaf->route->max_body == 0 ? UINT64_MAX : leaf->route->max_body;
 }
 
 static void refuse_as_too_large(struct ath_request *request)
@@ -146,7 +147,7 @@ static ptrdiff_t read_memory(struct ath_request *request, void *to, size_t size)
 	struct ath_text body = request->body;
 	size_t left;
 
-	if (request->match.leaf->route->stream_body)
+	if (ath_request_streams_body(request))
 		body = (struct ath_text){ request->raw_body.data, request->raw_body.length };
 	left = body.length - (size_t)request->body_read;
 	size = size < left ? size : left;
@@ -168,7 +169,7 @@ static bool is_complete(struct ath_request *request)
 
 ptrdiff_t ath_body_read(struct ath_request *request, void *buffer, size_t size)
 {
-	bool streams = request->front != NULL && request->match.leaf->route->stream_body;
+	bool streams = request->front != NULL && ath_request_streams_body(request);
 	ptrdiff_t length;
 
 	if (request->failure != NULL || size == 0)

@@ -31,6 +31,43 @@ enum ath_method {
 };
 
 /**
+ * One row of a table that says who words what goes wrong; the table ends in { 0 }.
+ *
+ * The handler is called once with the problem that would be sent: an answer that is
+ * application/problem+json, whoever made it. What it returns is sent, its argument for instance;
+ * for NULL the worker says 500 in its own words. When the status stays, so do the headers of the
+ * problem, such as Allow and Retry-After. It may use a session, which is a new one; a stream it
+ * makes is sent in one piece. When it fails itself, or answers a request that failed, or whose
+ * session did, with a status below 400, the problem is sent as it was. Hooks of .after come behind
+ * it.
+ *
+ * The innermost table with a row that fits is used, the application's last; in it an error goes
+ * before a status, and a status before a class.
+ */
+struct ath_error_handler {
+	enum ath_status error; /**< of ath_request_error() */
+	int status;            /**< of HTTP */
+	int status_class;      /**< its first digit */
+	struct ath_response *(*handler)(struct ath_request *request, struct ath_response *problem);
+};
+
+/** ATH_ON_ERROR(ATH_EUNIQUE, taken): whatever its status */
+#define ATH_ON_ERROR(error_, handler_)                                                             \
+	{                                                                                          \
+		.error = error_, .handler = handler_                                               \
+	}
+/** ATH_ON_STATUS(404, not_found) */
+#define ATH_ON_STATUS(status_, handler_)                                                           \
+	{                                                                                          \
+		.status = status_, .handler = handler_                                             \
+	}
+/** ATH_ON_CLASS(5, sorry): 500 to 599 */
+#define ATH_ON_CLASS(digit_, handler_)                                                             \
+	{                                                                                          \
+		.status_class = digit_, .handler = handler_                                        \
+	}
+
+/**
  * One row of a table of routes, or a group of them. In the path, <name:type> stands for a segment:
  *
  *	int     a 64-bit integer, without zeros in front
@@ -67,6 +104,7 @@ struct ath_route {
 	struct ath_response *(*before)(struct ath_request *request);
 	/** Called with every answer, those of the groups last; gives the one to send. */
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
+	const struct ath_error_handler *errors; /**< NULL: those of the groups around it */
 	/** What ath_fcgx() mounts. */
 	void (*fcgx)(struct FCGX_Stream *in, struct FCGX_Stream *out, struct FCGX_Stream *err,
 		     char **envp);
@@ -108,6 +146,12 @@ ATH_API const char *ath_request_id(const struct ath_request *request);
 ATH_API struct ath_arena *ath_request_arena(struct ath_request *request);
 /** When the request must be answered, on ath_now()'s clock. */
 ATH_API int64_t ath_request_deadline(const struct ath_request *request);
+
+/**
+ * The error of a session that has become the answer, for handlers of errors and .after; NULL: it
+ * was the request itself. Its texts are not for the client.
+ */
+ATH_API const struct ath_error *ath_request_error(const struct ath_request *request);
 
 /** The first query argument of this name, decoded, or NULL. */
 ATH_API const char *ath_arg(const struct ath_request *request, const char *name);

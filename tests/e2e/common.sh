@@ -89,6 +89,14 @@ start_stack() {
 	url=http://127.0.0.1:$(cat "$run/port")
 	database=$(sql/cluster.sh url "$run" users)
 }
+# compile PROGRAM SOURCE [OPTION...]: against the library, as that was built; complaints: PROGRAM.log
+compile() {
+	local compiler flags
+	read -r compiler _ flags <"$build/flags"
+	# shellcheck disable=SC2086
+	"$compiler" $flags -o "$1" "$2" "$build/libathanor.a" -lpq -lcjson -lm -pthread "${@:3}" \
+		2>"$1.log"
+}
 query() { psql -X -q -A -t -v ON_ERROR_STOP=1 -c "$1" "$database" 2>&1; }
 
 # ---- requests ----------------------------------------------------------------------------
@@ -159,3 +167,39 @@ expect() { # NAME STATUS [PART...]: of the answer that request got
 	passed=$((passed + 1))
 }
 at() { echo "{\"pointer\":\"$1\",\"detail\":\"${2-}"; } # POINTER [DETAIL]: an entry of "errors"
+
+# ---- a worker of our own, to see how it ends -----------------------------------------------
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+answers() { # PATH STATUS
+	request GET "$1" ''
+	[ "$status" = "$2" ]
+}
+start_worker() {
+	DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
+		>/dev/null 2>>"$work/worker.log" </dev/null &
+	worker=$!
+	within "$patience" answers /-/ready 200 || fail "a new worker" "$status" 200
+}
+# The exit status of the worker, which has to end now.
+ended() {
+	within "$patience" gone "$worker" || kill -KILL "$worker"
+	wait "$worker" 2>/dev/null
+	code=$?
+	rm -f "$run/app.sock"
+}
+
+# A transaction of ours that holds a lock: what needs it waits until we let go.
+hold() { # STATEMENT
+	coproc holder { exec psql -X -q -A -t "$database" 2>&1; }
+	echo "begin; $1; select 'held';" >&"${holder[1]}"
+	read -r -t "$patience" -u "${holder[0]}" line && [ "$line" = held ] || fail "a lock" "$line" held
+}
+let_go() {
+	local pid=${holder_PID:?}
+	echo 'rollback; \q' >&"${holder[1]}"
+	wait "$pid"
+}
+waiting() { # COUNT: so many wait for a lock
+	[ "$(query "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")" = "$1" ]
+}

@@ -64,8 +64,6 @@ one_line "a wrong ATHANOR_ACCESS_LOG" 'ATHANOR_ACCESS_LOG is *"yes"'
 
 # broken NAME PATTERN MEMBERS...: a program whose struct and rows these are
 broken() {
-	local compiler flags
-	read -r compiler _ flags <"$build/flags"
 	cat >"$work/broken.c" <<-C
 		#include <athanor.h>
 		struct thing {
@@ -85,9 +83,7 @@ broken() {
 			return ath_main(&app, argc, argv);
 		}
 	C
-	# shellcheck disable=SC2086
-	"$compiler" $flags -o "$work/broken" "$work/broken.c" "$build/libathanor.a" \
-		-lpq -lcjson -lm -pthread 2>"$work/broken.log" || cat "$work/broken.log"
+	compile "$work/broken" "$work/broken.c" || cat "$work/broken.log"
 	DATABASE_URL=postgresql:///x run spawn-fcgi -n -s "$work/none.sock" -- "$work/broken" </dev/null
 	one_line "$1" "$2"
 	rm -f "$work/none.sock"
@@ -135,44 +131,12 @@ unset DATABASE_URL
 
 # ---- a worker of our own, to see how it ends ---------------------------------------------------
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-answers() {
-	request GET /users/1 ''
-	[ "$status" = "$1" ]
-}
-start_worker() {
-	DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
-		>/dev/null 2>>"$work/worker.log" </dev/null &
-	worker=$!
-	within "$patience" answers 200 || fail "a new worker" "$status" 200
-}
-# The exit status of the worker, which has to end now.
-ended() {
-	within "$patience" gone "$worker" || kill -KILL "$worker"
-	wait "$worker" 2>/dev/null
-	code=$?
-	rm -f "$run/app.sock"
-}
 kill -TERM "$(cat "$run/worker.pid")"
 check_that "TERM ends the stack's worker" within "$patience" gone "$(cat "$run/worker.pid")"
 rm -f "$run/app.sock"
 start_worker
 
-# A transaction of ours that holds a lock: what needs it waits until we let go.
-hold() { # STATEMENT
-	coproc holder { exec psql -X -q -A -t "$database" 2>&1; }
-	echo "begin; $1; select 'held';" >&"${holder[1]}"
-	read -r -t "$patience" -u "${holder[0]}" line && [ "$line" = held ] || fail "a lock" "$line" held
-}
 row_of() { echo "do 'begin perform from users where id = $1 for update; end'"; }
-let_go() {
-	local pid=${holder_PID:?}
-	echo 'rollback; \q' >&"${holder[1]}"
-	wait "$pid"
-}
-waiting() { # COUNT: so many wait for a lock
-	[ "$(query "select count(*) from pg_stat_activity where wait_event_type = 'Lock'")" = "$1" ]
-}
 # in_flight NAME METHOD PATH BODY: in the background; its answer is in $work/NAME
 in_flight() {
 	(
@@ -281,7 +245,7 @@ expect "nor does 400" 400
 request POST /users '{}'
 expect "nor does 422" 422
 sql/cluster.sh start "$run"
-check_that "the worker is back by itself" within "$patience" answers 200
+check_that "the worker is back by itself" within "$patience" answers /users/1 200
 request POST /users '{"name":"N","email":"back@example.org"}'
 expect "and writes" 201
 check "nothing of what was refused is stored" \
@@ -292,7 +256,7 @@ sql/cluster.sh stop "$run"
 unavailable "a read after a shutdown" GET /users/1 ''
 unavailable "a write after a shutdown" POST /users '{"name":"N","email":"away@example.org"}'
 sql/cluster.sh start "$run"
-check_that "back again" within "$patience" answers 200
+check_that "back again" within "$patience" answers /users/1 200
 # a restart between two requests is not seen at all by a read
 sql/cluster.sh stop "$run" && sql/cluster.sh start "$run"
 request GET /users/1 ''
@@ -306,9 +270,9 @@ sql/cluster.sh stop "$run"
 DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -- "$program" \
 	>/dev/null 2>>"$work/worker.log" </dev/null &
 worker=$!
-check_that "a worker starts without its database" within "$patience" answers 503
+check_that "a worker starts without its database" within "$patience" answers /users/1 503
 sql/cluster.sh start "$run"
-check_that "and finds it later" within "$patience" answers 200
+check_that "and finds it later" within "$patience" answers /users/1 200
 
 # ---- killed -----------------------------------------------------------------------------------
 

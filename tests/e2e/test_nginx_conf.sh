@@ -1,11 +1,17 @@
 #!/bin/bash
-# Both nginx configurations pass `nginx -t`, with their paths moved into a temporary directory.
+# Both nginx configurations pass `nginx -t`, with their paths moved into a temporary directory; and
+# what production.conf keeps to those who watch the workers is not to be had by others.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
 
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+port=$((20000 + RANDOM % 10000))
+clean_up() {
+	[ ! -s "$dir/nginx.pid" ] || kill -TERM "$(cat "$dir/nginx.pid")"
+	rm -rf "$dir"
+}
+trap clean_up EXIT
 passed=0 failed=0
 
 check() { # NAME: is DIR/NAME a configuration?
@@ -29,7 +35,8 @@ sed "s|@DIR@|$dir|g; s|@PORT@|18080|g; s|@SOCKET@|$dir/app.sock|g" \
 # files are Debian's by default. Without IPv6 (a container) nginx cannot even test [::].
 sed "s|/etc/ssl/athanor|$dir|; s|/run/athanor|$dir|; s|/run/nginx.pid|$dir/nginx.pid|
 	s|/var/log/nginx|$dir|; s|/var/www|$dir|; /^user /d
-	s|\(listen .*\)443|\118443|; s|\(listen .*\)80\([ ;]\)|\118080\2|
+	s|\(listen .*\)443|\1$port|; s|\(listen .*\)80\([ ;]\)|\1$((port + 1))\2|
+	s|\(listen .*\)8081|\1$((port + 2))|
 	s|^http {|&\nclient_body_temp_path $dir/b; fastcgi_temp_path $dir/f;|
 	s|^http {|&\nproxy_temp_path $dir/p; scgi_temp_path $dir/s; uwsgi_temp_path $dir/u;|" \
 	nginx/production.conf >"$dir/production.conf"
@@ -42,6 +49,30 @@ if grep -nE '@[A-Z]+@' "$dir/development.conf" ||
 	echo "paths were left as they are"
 	failed=$((failed + 1))
 fi
+
+# ---- /-/live and /-/ready, by an nginx without workers: 502 is what would have reached one ------
+
+reach() { # STATUS METHOD URL
+	local got
+	got=$(curl --noproxy '*' -sk -m 60 --path-as-is -o "$dir/body" -w '%{http_code}' -X "$2" \
+		--resolve "api.example.org:$port:127.0.0.1" "$3")
+	if [ "$got" = "$1" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "$2 $3: $got, not $1: $(cat "$dir/body")"
+	fi
+}
+nginx -p "$dir" -e "$dir/error.log" -c "$dir/production.conf" 2>"$dir/output" || cat "$dir/output"
+public=https://api.example.org:$port private=http://127.0.0.1:$((port + 2))
+reach 502 GET "$public/users"
+for path in /-/live /-/ready /-/ /-/live/ //-/live /%2D/live /users/../-/live; do
+	reach 404 GET "$public$path"
+	reach 404 POST "$public$path"
+done
+reach 502 GET "$private/-/live"
+reach 502 GET "$private/-/ready"
+reach 404 GET "$private/users"
 
 echo "nginx configuration: $passed passed, $failed failed"
 [ "$failed" = 0 ]

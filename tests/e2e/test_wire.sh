@@ -6,10 +6,7 @@
 
 start_stack
 worker=$(cat "$run/worker.pid")
-read -r compiler _ flags <"$build/flags"
-# shellcheck disable=SC2086
-if ! "$compiler" $flags -o "$work/wire" tests/e2e/wire.c "$build/libathanor.a" -lpq -lcjson -lm \
-	-lcmocka -pthread 2>"$work/wire.log"; then
+if ! compile "$work/wire" tests/e2e/wire.c -lcmocka; then
 	fail "wire.c" "$(<"$work/wire.log")" "compiled"
 	finish
 fi

@@ -134,7 +134,24 @@ static struct ath_response *copy(struct ath_request *request)
 	return response;
 }
 
+static struct ath_response *missing(struct ath_request *request)
+{
+	return ath_problem(request, 404, "nobody here");
+}
+
+static struct ath_response *worded(struct ath_request *request, struct ath_response *problem)
+{
+	struct ath_response *response =
+		ath_response_stream(request, ath_response_status(problem), "text/plain");
+
+	FCGX_PutS("in my own words", ath_stream_fcgx(response));
+	return response;
+}
+
+static const struct ath_error_handler words[] = { ATH_ON_STATUS(404, worded), { 0 } };
+
 static const struct ath_route routes[] = {
+	ATH_ROUTE(GET, "/missing", missing, .errors = words),
 	ATH_ROUTE(GET, "/hello", hello),
 	ATH_ROUTE(POST, "/echo", ath_fcgx(old_echo)),
 	ATH_ROUTE(GET, "/echo", ath_fcgx(old_echo)),
@@ -324,6 +341,16 @@ static void long_answers_and_bodies(void **state)
 	close(peer);
 }
 
+static void what_an_error_handler_writes_is_whole(void **state)
+{
+	int peer = connect_peer();
+
+	(void)state;
+	ask(peer, "GET", "/missing", "");
+	assert_answer(peer, 404, "in my own words");
+	close(peer);
+}
+
 static void a_body_that_ends_too_early_is_an_error(void **state)
 {
 	int peer = connect_peer();
@@ -397,6 +424,7 @@ int main(void)
 		row(what_is_no_head_is_refused),
 		row(a_flush_is_seen_and_others_go_on),
 		row(long_answers_and_bodies),
+		row(what_an_error_handler_writes_is_whole),
 		row(a_body_that_ends_too_early_is_an_error),
 		row(a_client_that_leaves_ends_the_writing),
 		row(streams_for_handlers_of_ours),

@@ -111,6 +111,51 @@ static struct ath_response *breaking(struct ath_request *request)
 	return ath_problem(request, 409, "it went wrong");
 }
 
+/* What handlers of errors make of it. */
+static struct ath_response *reworded(struct ath_request *request, struct ath_response *problem)
+{
+	calls++;
+	return ath_response_text(request, ath_response_status(problem), "reworded");
+}
+
+static struct ath_response *worded_at_length(struct ath_request *request,
+					     struct ath_response *problem)
+{
+	size_t size = (size_t)ath_arg_int(request, "size", 100000, 0, LONG);
+	struct ath_response *response =
+		ath_response_stream(request, ath_response_status(problem), "text/plain");
+
+	calls++;
+	for (size_t i = 0; i < size; i++)
+		if (!ath_stream_write(response, (char[]){ pattern(i) }, 1) ||
+		    (i == 0 && !ath_stream_flush(response)))
+			break;
+	return ath_arg(request, "refused") == NULL ? response
+						   : ath_response_text(request, 200, "good");
+}
+
+static struct ath_response *worded_for_ever(struct ath_request *request,
+					    struct ath_response *problem)
+{
+	char bytes[10];
+
+	(void)problem;
+	calls++;
+	if (ath_body_read(request, bytes, sizeof bytes) != 4 || memcmp(bytes, "text", 4) != 0)
+		return ath_response_text(request, 404, "where is the body?");
+	return ath_events(request);
+}
+
+static const struct ath_error_handler rewording[] = { ATH_ON_CLASS(4, reworded), { 0 } };
+static const struct ath_error_handler at_length[] = { ATH_ON_CLASS(4, worded_at_length), { 0 } };
+static const struct ath_error_handler for_ever[] = { ATH_ON_STATUS(404, worded_for_ever), { 0 } };
+
+static struct ath_response *bad_argument(struct ath_request *request)
+{
+	(void)ath_arg_int(request, "n", 0, 1, 9);
+	return ath_problem(request, 409, "it went wrong");
+}
+
 static struct ath_response *events(struct ath_request *request)
 {
 	struct ath_response *stream = ath_events(request);
@@ -157,6 +202,8 @@ static const struct ath_route routes[] = {
 	ATH_ROUTE(GET, "/download/<size:int>", download, .after = stamp),
 	ATH_ROUTE(GET, "/replaced/<size:int>", download, .after = replace),
 	ATH_ROUTE(GET, "/breaking/<flushed:int>", breaking),
+	ATH_ROUTE(GET, "/reworded/<flushed:int>", breaking, .errors = rewording),
+	ATH_ROUTE(GET, "/at-length", bad_argument, .errors = at_length),
 	ATH_ROUTE(GET, "/events", events),
 	ATH_ROUTE(GET, "/bad-event", bad_event),
 	{ 0 },
@@ -524,16 +571,13 @@ static void a_failure_before_the_first_byte_is_a_problem(void **state)
 }
 
 /* nginx passes a record that is none on as a failure; a mere end it would take for the end. */
-static void a_failure_behind_the_first_byte_breaks_the_answer(void **state)
+static void assert_broken_off(const char *uri)
 {
+	int peer = connect_peer();
 	unsigned char header[8];
 	struct ath_buffer content;
-	int peer;
 
-	(void)state;
-	start_server(routes, small);
-	peer = connect_peer();
-	send_request(peer, &(struct made_request){ .uri = "/breaking/1", .keep = true });
+	send_request(peer, &(struct made_request){ .uri = uri, .keep = true });
 	bytes_init(&content);
 	assert_true(receive_record(peer, header, &content));
 	assert_int_equal(header[1], FCGI_STDOUT);
@@ -543,6 +587,89 @@ static void a_failure_behind_the_first_byte_breaks_the_answer(void **state)
 	assert_int_equal(header[0], 0);
 	assert_closed(peer);
 	ath_buffer_free(&content);
+	close(peer);
+}
+
+static void a_failure_behind_the_first_byte_breaks_the_answer(void **state)
+{
+	(void)state;
+	start_server(routes, small);
+	assert_broken_off("/breaking/1");
+	stop_server();
+}
+
+static void assert_says(int peer, int status, const char *part)
+{
+	struct answer answer;
+
+	assert_true(receive_answer(peer, &answer));
+	assert_int_equal(answer.status, status);
+	assert_non_null(strstr(answer.body, part));
+	answer_free(&answer);
+}
+
+/* The client has read 200: no handler of errors has anything to say any more. */
+static void a_stream_is_reworded_until_its_head_has_left(void **state)
+{
+	int peer;
+
+	(void)state;
+	start_server(routes, small);
+	peer = connect_peer();
+	send_request(peer, &(struct made_request){ .uri = "/reworded/0", .keep = true });
+	assert_answer(peer, 409, "reworded");
+	assert_int_equal(calls, 1);
+	assert_broken_off("/reworded/1");
+	assert_int_equal(calls, 1);
+	close(peer);
+	stop_server();
+}
+
+/* Sent when its status is known to be good enough, so that no 200 leaves for what has failed. */
+static void an_error_handler_streams_in_one_piece(void **state)
+{
+	struct answer answer;
+	int peer;
+
+	(void)state;
+	start_server(routes, small);
+	peer = connect_peer();
+	send_request(peer, &(struct made_request){ .uri = "/at-length?n=1", .keep = true });
+	assert_true(receive_answer(peer, &answer));
+	assert_int_equal(answer.status, 409);
+	assert_non_null(strstr(answer.bytes.data, "Content-Length: 100000\r\n"));
+	assert_int_equal(answer.body_length, 100000);
+	answer_free(&answer);
+	send_request(peer,
+		     &(struct made_request){ .uri = "/at-length?n=0&refused=1", .keep = true });
+	assert_says(peer, 422, "n must be an integer");
+	send_request(peer,
+		     &(struct made_request){ .uri = "/at-length?n=1&size=2000000", .keep = true });
+	assert_says(peer, 500, "\"status\":500}");
+	assert_int_equal(calls, 3);
+	say_hello(peer);
+	close(peer);
+	stop_server();
+}
+
+/* Where there is no route, whose limits would hold: it reads, but there are no events. */
+static void an_error_handler_without_a_route_streams_nothing(void **state)
+{
+	int peer;
+
+	(void)state;
+	start_server(routes, small);
+	server.web.errors = for_ever;
+	peer = connect_peer();
+	send_request(peer,
+		     &(struct made_request){
+			     .uri = "/nothing", .body = "text", .body_length = 4, .keep = true });
+	assert_says(peer, 404, "nothing is served at this path");
+	server.web.errors = at_length;
+	send_request(peer, &(struct made_request){ .uri = "/nothing?size=40000", .keep = true });
+	assert_says(peer, 404, "ab");
+	assert_int_equal(calls, 2);
+	say_hello(peer);
 	close(peer);
 	stop_server();
 }
@@ -746,6 +873,9 @@ int main(void)
 		TEST(of_a_head_request_only_the_head_leaves),
 		TEST(a_failure_before_the_first_byte_is_a_problem),
 		TEST(a_failure_behind_the_first_byte_breaks_the_answer),
+		TEST(a_stream_is_reworded_until_its_head_has_left),
+		TEST(an_error_handler_streams_in_one_piece),
+		TEST(an_error_handler_without_a_route_streams_nothing),
 		TEST(a_hook_may_put_another_answer_in_its_place),
 		TEST(a_reader_that_is_slow_holds_the_writer_and_nobody_else),
 		TEST(a_reader_that_leaves_is_told_to_the_handler),

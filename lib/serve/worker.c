@@ -1,5 +1,6 @@
 /* worker.c - one process, one loop: everything a worker needs, and its life from start to end. */
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "serve/internal.h"
@@ -128,6 +129,17 @@ static enum ath_status take_signals(struct ath_worker *worker, struct ath_error 
 	return ATH_OK;
 }
 
+/* A descriptor for each stream: as many as the system lets the process have. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer will do as well */
+	}
+}
+
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 enum ath_status ath_worker_start(struct ath_worker *worker, struct ath_error *error)
@@ -187,6 +199,7 @@ enum ath_status ath_worker_serve(const struct ath_app *app,
 {
 	struct ath_worker worker;
 
+	raise_descriptors();
 	if (ath_worker_open(&worker, app, configuration, error) == ATH_OK &&
 	    take_signals(&worker, error) == ATH_OK && ath_worker_start(&worker, error) == ATH_OK &&
 	    ath_fcgi_serve(&worker.server, worker.loop, fd, &worker.web, error) == ATH_OK) {

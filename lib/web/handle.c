@@ -123,8 +123,10 @@ struct ath_response *ath_web_after(struct ath_request *request, struct ath_respo
 {
 	const struct ath_leaf *leaf = request->match.leaf;
 
-	if (request->sent != NULL) /* they have seen it */
+	/* they have seen it; or one of them flushes a stream of its own */
+	if (request->sent != NULL || request->in_after)
 		return response;
+	request->in_after = true;
 	if (leaf != NULL && leaf->route->after != NULL)
 		response = leaf->route->after(request, response);
 	for (size_t i = leaf == NULL ? 0 : leaf->group_count; i > 0; i--)
@@ -132,6 +134,7 @@ struct ath_response *ath_web_after(struct ath_request *request, struct ath_respo
 			response = leaf->groups[i - 1]->after(request, response);
 	if (request->web->after != NULL && (leaf == NULL || !leaf->own))
 		response = request->web->after(request, response);
+	request->in_after = false;
 	return response;
 }
 

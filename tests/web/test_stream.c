@@ -185,6 +185,19 @@ static struct ath_response *replace(struct ath_request *request, struct ath_resp
 	return ath_response_text(request, 203, "another");
 }
 
+static struct ath_response *replace_by_stream(struct ath_request *request,
+					      struct ath_response *response)
+{
+	struct ath_response *stream = ath_response_stream(request, 203, "text/plain");
+
+	(void)response;
+	calls++;
+	ath_stream_string(stream, "begin");
+	ath_stream_flush(stream);
+	ath_stream_string(stream, " end");
+	return stream;
+}
+
 static struct ath_response *stamp(struct ath_request *request, struct ath_response *response)
 {
 	(void)request;
@@ -201,6 +214,7 @@ static const struct ath_route routes[] = {
 	ATH_ROUTE(POST, "/echo", echo, .stream_body = true),
 	ATH_ROUTE(GET, "/download/<size:int>", download, .after = stamp),
 	ATH_ROUTE(GET, "/replaced/<size:int>", download, .after = replace),
+	ATH_ROUTE(GET, "/behind", hello, .after = replace_by_stream),
 	ATH_ROUTE(GET, "/breaking/<flushed:int>", breaking),
 	ATH_ROUTE(GET, "/reworded/<flushed:int>", breaking, .errors = rewording),
 	ATH_ROUTE(GET, "/at-length", bad_argument, .errors = at_length),
@@ -689,6 +703,21 @@ static void a_hook_may_put_another_answer_in_its_place(void **state)
 	stop_server();
 }
 
+static void a_hook_may_flush_a_stream_of_its_own(void **state)
+{
+	int peer;
+
+	(void)state;
+	start_server(routes, small);
+	peer = connect_peer();
+	send_request(peer, &(struct made_request){ .uri = "/behind", .keep = true });
+	assert_answer(peer, 203, "begin end");
+	assert_int_equal(calls, 2); /* the handler, and the hook once */
+	say_hello(peer);
+	close(peer);
+	stop_server();
+}
+
 static void a_reader_that_is_slow_holds_the_writer_and_nobody_else(void **state)
 {
 	char uri[64];
@@ -877,6 +906,7 @@ int main(void)
 		TEST(an_error_handler_streams_in_one_piece),
 		TEST(an_error_handler_without_a_route_streams_nothing),
 		TEST(a_hook_may_put_another_answer_in_its_place),
+		TEST(a_hook_may_flush_a_stream_of_its_own),
 		TEST(a_reader_that_is_slow_holds_the_writer_and_nobody_else),
 		TEST(a_reader_that_leaves_is_told_to_the_handler),
 		TEST(a_body_and_an_answer_stream_at_once),

@@ -59,8 +59,10 @@ struct ath_connection {
 	bool head_cancelled; /* the first batch was sent one */
 	bool used;           /* a sync has come back */
 	int64_t opened_at;
-	bool touched;    /* its session may have state */
-	int64_t used_at; /* when a batch was submitted last, or it was opened */
+	void (*heard)(struct ath_engine *engine,
+		      void *handle); /* NULL: notifications are not for it */
+	bool touched;                /* its session may have state */
+	int64_t used_at;             /* when a batch was submitted last, or it was opened */
 	struct prepared *buckets[BUCKETS];
 	struct prepared *newest, *oldest;
 	size_t prepared_count;
@@ -275,7 +277,7 @@ static enum ath_status send_statement(struct ath_connection *connection, struct 
 				      size_t index)
 {
 	const struct ath_statement *statement = &batch->statements[index];
-	bool named = !connection->engine->url.pooler;
+	bool named = !connection->engine->url.pooler && connection->heard == NULL;
 	struct prepared *entry = named ? find_prepared(connection, statement) : NULL;
 	enum ath_status status = ATH_OK;
 
@@ -403,6 +405,19 @@ enum ath_status ath_connection_submit(struct ath_connection *connection, struct 
 		return ATH_OK;
 	}
 	return send_batch(connection, batch);
+}
+
+void ath_connection_tell(struct ath_connection *connection, const char *text)
+{
+	struct ath_statement statement = ath_statement_of(text);
+	void *result = NULL;
+	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
+
+	if (ath_arena_open(&batch.arena, 0) != ATH_OK)
+		return;
+	if (ath_connection_submit(connection, &batch) == ATH_OK)
+		ath_connection_abandon(connection, &batch);
+	ath_arena_close(&batch.arena);
 }
 
 /* What is expected for the batch whose sync stands at i: nobody waits for it here any more. */
@@ -568,6 +583,8 @@ static void receive_all(struct ath_connection *connection, struct ath_error *cau
 
 	while (connection->head != connection->tail && receive(connection, &broken))
 		;
+	if (connection->heard != NULL)
+		connection->heard(connection->engine, connection->handle);
 	if (broken)
 		ath_error_set(cause, ATH_EUNAVAILABLE, "the connection was left in a COPY");
 	if (cause->status != ATH_OK)
@@ -791,6 +808,12 @@ bool ath_connection_is_usable(struct ath_connection *connection)
 {
 	return ath_connection_is_clean(connection) &&
 	       connection->driver->is_idle(connection->handle);
+}
+
+void ath_connection_hear(struct ath_connection *connection,
+			 void (*heard)(struct ath_engine *engine, void *handle))
+{
+	connection->heard = heard;
 }
 
 enum ath_status ath_connection_script(struct ath_connection *connection, const char *sql,

@@ -150,6 +150,8 @@ struct ath_engine_options {
 	int idle_timeout_ms;      /**< an idle transaction; statement_timeout_ms; -1: never */
 	enum ath_echo echo;       /**< to log, whatever its level */
 	enum ath_prepared_statements prepared_statements;
+	/** for ath_listen(), where url leads to a pooler of transactions; NULL: url will do */
+	const char *listen_url;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
 	struct ath_loop *loop;     /**< the worker's; NULL: the fiber's, or one of its own */
 };
@@ -179,10 +181,70 @@ struct ath_engine_options {
 ATH_API enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 					const struct ath_engine_options *options,
 					struct ath_error *error) ATH_MUST_CHECK;
-/** Outside any fiber; sessions must be closed. Sets the caller's pointer to NULL. */
+/**
+ * Outside any fiber; sessions must be closed, and listeners may stay: whoever waits for them is
+ * told ATH_ECANCELED. Sets the caller's pointer to NULL. */
 ATH_API void ath_engine_close(struct ath_engine **engine);
 /** Seconds after which trying again makes sense while the database is away; at least 1. */
 ATH_API int ath_engine_retry_after(const struct ath_engine *engine);
+
+/* ---- notifications ---------------------------------------------------------------------- */
+
+/**
+ * Hears what is sent to one channel (NOTIFY). All listeners of an engine share one connection,
+ * opened for the first of them and closed half a minute after the last, and all those of a channel
+ * one copy of each notification.
+ *
+ *	ath_listen(&listener, engine, "posts", &error);
+ *	... read what is there now, then:
+ *	while (ath_listen_next(listener, ATH_NEVER, &news) == ATH_OK)
+ *		... read again if news.missed, else do what news.payload says
+ *	ath_listen_close(&listener);
+ */
+struct ath_listener;
+
+struct ath_notification {
+	const char *channel; /**< lives as long as the listener */
+	/** up to 7999 bytes, until the next call for the listener; NULL only when missed is not 0
+	 */
+	const char *payload;
+	/**
+	 * How many before this one were lost: what was taken from them must be read again. A
+	 * listener that is 64 behind loses the oldest. All lose when the connection does, which
+	 * counts as one more, because nobody knows what was sent meanwhile: they are told as soon
+	 * as LISTEN is in force again, with a payload of NULL if nothing has come yet, so that what
+	 * is read then is not outdated unheard.
+	 */
+	uint64_t missed;
+};
+
+/**
+ * Starts to listen, and waits until the server has taken note: what is committed from then on will
+ * be heard. No wait when another listens to the same channel already.
+ *
+ * @param channel  1 to 63 of A-Z, a-z, 0-9 and _, the first no digit. Case matters: SQL's
+ *                 NOTIFY Posts without quotes is sent to "posts".
+ * @param error    says what is wrong
+ * @return ATH_OK; ATH_EINVAL for another channel, behind a pooler of transactions when the engine
+ *         has no listen_url, in a fiber of another loop, or after a fork; ATH_ETOOBIG: 10000
+ *         channels are listened to; ATH_EUNAVAILABLE, at once during the pause after a failure;
+ *         ATH_ETIMEDOUT, ATH_ECANCELED: as the fiber ended; ATH_ENOMEM
+ */
+ATH_API enum ath_status ath_listen(struct ath_listener **listener, struct ath_engine *engine,
+				   const char *channel, struct ath_error *error) ATH_MUST_CHECK;
+/**
+ * The next notification, in the order of commits.
+ *
+ * @param timeout_ms  milliseconds, 0: what is there already; ATH_NEVER
+ * @return ATH_OK; ATH_ETIMEDOUT when that time is over, or the fiber's deadline has passed, after
+ *         which each call says so at once; ATH_ECANCELED: the client went away, the engine was
+ *         closed, or the listener was, by another fiber, and is not to be touched any more;
+ *         ATH_EINVAL while another fiber waits for it, in a fiber of another loop, or after a fork
+ */
+ATH_API enum ath_status ath_listen_next(struct ath_listener *listener, int64_t timeout_ms,
+					struct ath_notification *notification) ATH_MUST_CHECK;
+/** Does not wait, and may come after the engine's end. NULL is fine; the pointer becomes NULL. */
+ATH_API void ath_listen_close(struct ath_listener **listener);
 
 #ifdef __cplusplus
 }

@@ -79,6 +79,10 @@ struct ath_driver {
 	/* Takes in what has arrived; ATH_EIO: the connection is dead. */
 	enum ath_status (*consume)(void *connection, struct ath_error *error);
 	enum ath_outcome (*receive)(void *connection, void **result, struct ath_error *error);
+	/* Hands over the notifications among what was taken in. The texts are gone afterwards. */
+	void (*notifications)(void *connection,
+			      void (*take)(void *arg, const char *channel, const char *payload),
+			      void *arg);
 	/* Between batches. */
 	bool (*in_transaction)(void *connection);
 	/* Is it outside any transaction, and alive as far as can be seen? */

@@ -33,6 +33,8 @@ static void free_engine(struct ath_engine *engine)
 {
 	if (engine->is_ours != NULL)
 		munmap(engine->is_ours, MARK_SIZE);
+	free(engine->listening);
+	free(engine->listen_text);
 	free(engine->url_text);
 	free(engine);
 }
@@ -97,6 +99,28 @@ static void set_defaults(struct ath_engine *engine)
 		 engine->url.idle_timeout_ms);
 }
 
+/* Its own options have no use, but to say that it is a pooler's as well. */
+static enum ath_status read_listen_url(struct ath_engine *engine, struct ath_error *error)
+{
+	struct ath_engine_options options = { 0 };
+	const struct ath_driver *driver;
+	struct ath_error wrong = { 0 };
+
+	engine->listen_url = engine->url;
+	engine->listen_idle_ms = 30000;
+	if (engine->options.listen_url == NULL)
+		return ATH_OK;
+	if (ath_url_read(engine->options.listen_url, &driver, &options, &engine->listen_text,
+			 &wrong) == ATH_OK) {
+		engine->listen_url.text = engine->listen_text;
+		engine->listen_url.pooler = options.prepared_statements == ATH_PREPARED_OFF;
+		(void)driver->check(&engine->listen_url, &wrong);
+	}
+	if (wrong.status == ATH_OK)
+		return ATH_OK;
+	return ath_error_set(error, wrong.status, "listen_url: %s", wrong.message);
+}
+
 static enum ath_status find_loop(struct ath_engine *engine, struct ath_error *error)
 {
 	engine->loop = engine->options.loop;
@@ -131,7 +155,7 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 		 check_bounds(&made->options, error) == ATH_OK) {
 		set_defaults(made);
 		if (made->driver->check(&made->url, error) == ATH_OK &&
-		    find_loop(made, error) == ATH_OK) {
+		    read_listen_url(made, error) == ATH_OK && find_loop(made, error) == ATH_OK) {
 			ath_echo_open(made);
 			*engine = made;
 			return ATH_OK;
@@ -150,6 +174,7 @@ void ath_engine_close(struct ath_engine **engine)
 	*engine = NULL;
 	if (!*old->is_ours)
 		return; /* a child: connections and loop are its parent's, ending them ends those */
+	ath_listening_close(old);
 	ath_engine_end_cancels(old);
 	while (old->jobs > 0)
 		ath_loop_turn(old->loop, ATH_NEVER);
@@ -188,6 +213,8 @@ bool ath_engine_is_pooled(const struct ath_engine *engine)
 struct connecting {
 	struct ath_job job;
 	struct ath_engine *engine;
+	const struct ath_url *url;
+	struct ath_retry *retry;
 	void *handle;
 	struct ath_error error;
 	void (*opened)(struct ath_engine *engine, struct ath_connection *connection);
@@ -198,23 +225,23 @@ static void connect_run(struct ath_job *job)
 	struct connecting *connecting = container_of(job, struct connecting, job);
 	const struct ath_engine *engine = connecting->engine; /* what is read here never changes */
 
-	(void)engine->driver->open(&connecting->handle, &engine->url, &connecting->error);
+	(void)engine->driver->open(&connecting->handle, connecting->url, &connecting->error);
 }
 
-static void note_failure(struct ath_engine *engine, const struct ath_error *error)
+void ath_engine_back_off(struct ath_engine *engine, struct ath_retry *retry, const char *what,
+			 const struct ath_error *error)
 {
 	struct ath_log_line line;
 
-	engine->retry_delay = engine->retry_delay == 0 ? FIRST_RETRY_MS : 2 * engine->retry_delay;
-	if (engine->retry_delay > LAST_RETRY_MS)
-		engine->retry_delay = LAST_RETRY_MS;
-	engine->retry_at = ath_now() + engine->retry_delay;
-	engine->connect_error = *error;
-	engine->connect_error.status = ATH_EUNAVAILABLE;
-	ath_log_begin(&line, ath_loop_log(engine->loop), ATH_LOG_ERROR,
-		      "the database cannot be reached");
+	retry->delay = retry->delay == 0 ? FIRST_RETRY_MS : 2 * retry->delay;
+	if (retry->delay > LAST_RETRY_MS)
+		retry->delay = LAST_RETRY_MS;
+	retry->at = ath_now() + retry->delay;
+	retry->error = *error;
+	retry->error.status = ATH_EUNAVAILABLE;
+	ath_log_begin(&line, ath_loop_log(engine->loop), ATH_LOG_ERROR, what);
 	ath_log_text(&line, "reason", error->message);
-	ath_log_int(&line, "retry_ms", engine->retry_delay);
+	ath_log_int(&line, "retry_ms", retry->delay);
 	ath_log_end(&line);
 }
 
@@ -233,16 +260,17 @@ static void connect_done(struct ath_job *job)
 		}
 	}
 	if (connection != NULL)
-		engine->retry_delay = engine->retry_at = 0;
+		connecting->retry->delay = connecting->retry->at = 0;
 	else
-		note_failure(engine, &connecting->error);
+		ath_engine_back_off(engine, connecting->retry, "the database cannot be reached",
+				    &connecting->error);
 	connecting->opened(engine, connection);
 	free(connecting);
 }
 
-enum ath_status ath_engine_connect(struct ath_engine *engine,
-				   void (*opened)(struct ath_engine *engine,
-						  struct ath_connection *connection))
+enum ath_status
+ath_engine_connect(struct ath_engine *engine, const struct ath_url *url, struct ath_retry *retry,
+		   void (*opened)(struct ath_engine *engine, struct ath_connection *connection))
 {
 	struct connecting *connecting = calloc(1, sizeof *connecting);
 	enum ath_status status;
@@ -251,6 +279,8 @@ enum ath_status ath_engine_connect(struct ath_engine *engine,
 		return ATH_ENOMEM;
 	connecting->job = (struct ath_job){ .run = connect_run, .done = connect_done };
 	connecting->engine = engine;
+	connecting->url = url;
+	connecting->retry = retry;
 	connecting->opened = opened;
 	status = ath_loop_offload(engine->loop, &connecting->job);
 	if (status != ATH_OK)
@@ -269,11 +299,11 @@ enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_e
 	return ATH_OK;
 }
 
-enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error)
+enum ath_status ath_engine_may_connect(const struct ath_retry *retry, struct ath_error *error)
 {
-	if (engine->retry_at > ath_now()) {
+	if (retry->at > ath_now()) {
 		if (error->status == ATH_OK)
-			*error = engine->connect_error;
+			*error = retry->error;
 		return ATH_EUNAVAILABLE;
 	}
 	return ATH_OK;
@@ -281,7 +311,7 @@ enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct a
 
 int ath_engine_retry_after(const struct ath_engine *engine)
 {
-	int64_t left = engine->retry_at - ath_now();
+	int64_t left = engine->retry.at - ath_now();
 
 	return left <= 1000 ? 1 : (int)((left + 999) / 1000);
 }
@@ -311,10 +341,12 @@ void ath_engine_demoted(struct ath_engine *engine, const struct ath_connection *
 	engine->first_good = engine->connections + 1;
 	ath_pool_leave(engine);
 	ath_pipeline_leave(engine);
+	ath_listening_leave(engine);
 }
 
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection)
 {
 	ath_pipeline_lost(engine, connection);
 	ath_pool_lost(engine, connection);
+	ath_listening_lost(engine, connection);
 }

@@ -8,6 +8,12 @@
 
 enum { ATH_MAX_PIPELINES = 64, ATH_MAX_POOL = 1000 };
 
+/* After a connect has failed: what went wrong, and when another makes sense. */
+struct ath_retry {
+	int64_t delay, at; /* milliseconds */
+	struct ath_error error;
+};
+
 /* A fiber that waits for a connection; on its stack. */
 struct ath_pool_wait {
 	struct ath_waiter waiter;
@@ -50,20 +56,29 @@ struct ath_engine {
 	size_t pool_opening;
 	struct ath_pool_wait *pool_waits, **pool_waits_tail;
 
-	/* after a connect has failed */
-	int64_t retry_delay, retry_at; /* milliseconds */
-	struct ath_error connect_error;
+	struct ath_retry retry;
+
+	char *listen_text; /* the option's URL; NULL: there is none */
+	struct ath_url listen_url;
+	struct ath_listening *listening; /* NULL: nobody has listened yet */
+	int64_t listen_idle_ms;          /* between looks at its connection */
 };
 
-/* Connects on another thread and then calls opened in the loop, with NULL on failure. */
+/*
+ * Connects on another thread and then calls opened in the loop, with NULL on failure, which retry
+ * is told. url lives until then.
+ */
 enum ath_status
-ath_engine_connect(struct ath_engine *engine,
+ath_engine_connect(struct ath_engine *engine, const struct ath_url *url, struct ath_retry *retry,
 		   void (*opened)(struct ath_engine *engine,
 				  struct ath_connection *connection)) ATH_MUST_CHECK;
 /* ATH_EINVAL in a child of the process that opened it, and in a fiber of another loop. */
 enum ath_status ath_engine_may_use(const struct ath_engine *engine, struct ath_error *error);
 /* The back-off: ATH_EUNAVAILABLE at once while connecting makes no sense yet. */
-enum ath_status ath_engine_may_connect(const struct ath_engine *engine, struct ath_error *error);
+enum ath_status ath_engine_may_connect(const struct ath_retry *retry, struct ath_error *error);
+/* Makes the next pause, twice as long as the last one, and logs why. */
+void ath_engine_back_off(struct ath_engine *engine, struct ath_retry *retry, const char *what,
+			 const struct ath_error *error);
 /*
  * A write was refused because the server takes none: it has become a standby, or libpq would find
  * another among the hosts of the URL now. No connection that is open is used again.
@@ -100,6 +115,15 @@ void ath_echo_open(struct ath_engine *engine);
 /* Logs the statements of a batch that was sent and that nobody waits for any more. */
 void ath_echo(const struct ath_engine *engine, const struct ath_batch *batch);
 
+/* Runs a statement whose outcome nobody waits for. The connection may be lost in it. */
+void ath_connection_tell(struct ath_connection *connection, const char *text);
+/*
+ * It is there for notifications: heard is called whenever something has arrived, and may neither
+ * submit nor free. Its statements are prepared under no name, because few come twice.
+ */
+void ath_connection_hear(struct ath_connection *connection,
+			 void (*heard)(struct ath_engine *engine, void *handle));
+
 /* Takes the driver's handle out of a connection and frees the rest. */
 void *ath_connection_release_handle(struct ath_connection *connection);
 
@@ -117,5 +141,12 @@ void ath_pipeline_leave(struct ath_engine *engine);
 void ath_pool_leave(struct ath_engine *engine);
 void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
+
+/* Those who wait are told, and listeners live on without an engine. Before the jobs are waited for.
+ */
+void ath_listening_close(struct ath_engine *engine);
+/* Connects again if it is before first_good. */
+void ath_listening_leave(struct ath_engine *engine);
+void ath_listening_lost(struct ath_engine *engine, struct ath_connection *connection);
 
 #endif

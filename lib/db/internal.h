@@ -109,6 +109,9 @@ int ath_engine_statement_timeout(const struct ath_engine *engine);
 /* By way of a pooler of transactions: the session belongs to others between them. */
 bool ath_engine_is_pooled(const struct ath_engine *engine);
 
+/* Is it a name that ath_listen() takes? (listen.c) */
+enum ath_status ath_channel_check(const char *name, struct ath_error *error) ATH_MUST_CHECK;
+
 /* What the room above keeps with an engine; NULL: nothing yet. It is freed with it. */
 struct ath_attached {
 	void (*free)(struct ath_attached *attached);

@@ -140,15 +140,8 @@ void ath_pipeline_leave(struct ath_engine *engine)
  */
 static void declare_read_only(struct ath_engine *engine, struct ath_connection *connection)
 {
-	struct ath_statement statement = ath_statement_of("set default_transaction_read_only = on");
-	void *result = NULL;
-	struct ath_batch batch = { .statements = &statement, .count = 1, .results = &result };
-
-	if (engine->url.pooler || ath_arena_open(&batch.arena, 0) != ATH_OK)
-		return;
-	if (ath_connection_submit(connection, &batch) == ATH_OK)
-		ath_connection_abandon(connection, &batch);
-	ath_arena_close(&batch.arena);
+	if (!engine->url.pooler)
+		ath_connection_tell(connection, "set default_transaction_read_only = on");
 }
 
 static void pipeline_opened(struct ath_engine *engine, struct ath_connection *connection)
@@ -167,14 +160,15 @@ static void pipeline_opened(struct ath_engine *engine, struct ath_connection *co
 	engine->pipeline_waits = NULL;
 	for (; wait != NULL; wait = wait->next) {
 		if (connection == NULL)
-			*wait->error = engine->connect_error;
+			*wait->error = engine->retry.error;
 		ath_wake(&wait->waiter, connection == NULL ? ATH_EUNAVAILABLE : ATH_OK);
 	}
 }
 
 static enum ath_status open_pipeline(struct ath_engine *engine)
 {
-	enum ath_status status = ath_engine_connect(engine, pipeline_opened);
+	enum ath_status status =
+		ath_engine_connect(engine, &engine->url, &engine->retry, pipeline_opened);
 
 	engine->pipelines_opening += status == ATH_OK;
 	return status;
@@ -185,7 +179,7 @@ static void want(struct ath_engine *engine, size_t count)
 {
 	size_t most = (size_t)engine->options.pipelines;
 
-	if (engine->retry_at > ath_now())
+	if (engine->retry.at > ath_now())
 		return;
 	while (count_staying(engine) + engine->pipelines_opening < (count < most ? count : most))
 		if (open_pipeline(engine) != ATH_OK)
@@ -196,7 +190,7 @@ static enum ath_status wait_for_pipeline(struct ath_engine *engine, int64_t dead
 					 struct ath_error *error)
 {
 	struct ath_pool_wait wait = { .error = error };
-	enum ath_status status = ath_engine_may_connect(engine, error);
+	enum ath_status status = ath_engine_may_connect(&engine->retry, error);
 
 	if (status == ATH_OK && engine->pipelines_opening == 0)
 		status = open_pipeline(engine);

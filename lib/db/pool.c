@@ -31,7 +31,7 @@ static void fail_waits(struct ath_engine *engine)
 	struct ath_pool_wait *wait;
 
 	while ((wait = first_wait(engine)) != NULL) {
-		*wait->error = engine->connect_error;
+		*wait->error = engine->retry.error;
 		ath_wake(&wait->waiter, ATH_EUNAVAILABLE);
 	}
 }
@@ -45,7 +45,7 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 	size_t wanted = 0;
 	enum ath_status status = ATH_OK;
 
-	if (engine->retry_at > ath_now()) {
+	if (engine->retry.at > ath_now()) {
 		if (engine->pool_count == 0)
 			fail_waits(engine);
 		return ATH_OK;
@@ -54,7 +54,7 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 		wanted++;
 	while (status == ATH_OK && engine->pool_opening < wanted &&
 	       engine->pool_count < pool_limit(engine)) {
-		status = ath_engine_connect(engine, pool_opened);
+		status = ath_engine_connect(engine, &engine->url, &engine->retry, pool_opened);
 		if (status == ATH_OK) {
 			engine->pool_opening++;
 			engine->pool_count++;
@@ -152,7 +152,7 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 		}
 		close_one(engine, newest);
 	}
-	status = ath_engine_may_connect(engine, error);
+	status = ath_engine_may_connect(&engine->retry, error);
 	/* while others are lent, waiting for one of them still makes sense */
 	if (status != ATH_OK && (status != ATH_EUNAVAILABLE || engine->pool_count == 0))
 		return status;

@@ -191,10 +191,15 @@ static enum ath_status pg_open(void **handle, const struct ath_url *url, struct 
 {
 	char timeout[16], *options = start_options(url);
 	/* what stands behind dbname wins over the URL, what stands before it does not */
-	const char *names[] = { "connect_timeout", "fallback_application_name",
-				"dbname",          "client_encoding",
-				"options",         NULL };
-	const char *values[] = { timeout, "athanor", url->text, "UTF8", options, NULL };
+	const char *names[] = {
+		"connect_timeout",  "fallback_application_name",
+		"keepalives_idle",  "keepalives_interval",
+		"keepalives_count", /* of TCP: a host that is gone is known after a minute */
+		"dbname",           "client_encoding",
+		"options",          NULL
+	};
+	const char *values[] = { timeout,   "athanor", "30",    "10", "3",
+				 url->text, "UTF8",    options, NULL };
 	PGconn *connection = NULL;
 
 	*handle = NULL;
@@ -389,6 +394,19 @@ static enum ath_outcome pg_receive(void *handle, void **result, struct ath_error
 		}
 	}
 	return ATH_OUTCOME_NONE;
+}
+
+/* Taking one parses what stands before it: a server's last words are dropped as a notice. */
+static void pg_notifications(void *handle,
+			     void (*take)(void *arg, const char *channel, const char *payload),
+			     void *arg)
+{
+	PGnotify *notification;
+
+	while ((notification = PQnotifies(handle)) != NULL) {
+		take(arg, notification->relname, notification->extra);
+		PQfreemem(notification);
+	}
 }
 
 static bool pg_in_transaction(void *handle)
@@ -635,6 +653,7 @@ const struct ath_driver ath_postgresql = {
 	.flush = pg_flush,
 	.consume = pg_consume,
 	.receive = pg_receive,
+	.notifications = pg_notifications,
 	.in_transaction = pg_in_transaction,
 	.is_idle = pg_is_idle,
 	.script = pg_script,

@@ -375,6 +375,15 @@ ATH_API bool ath_commit(struct ath_session *session);
  */
 ATH_API void ath_rollback(struct ath_session *session);
 
+/**
+ * Sends a notification to those who listen, when the transaction is committed: a transaction is
+ * begun if there is none. The server drops one that is the same as another of the transaction.
+ *
+ * @param channel  as ath_listen() takes it
+ * @param payload  UTF-8 of at most 7999 bytes; NULL: ""
+ */
+ATH_API bool ath_notify(struct ath_session *session, const char *channel, const char *payload);
+
 /** A place in a transaction to go back to. Plain data. */
 struct ath_savepoint {
 	int number; /**< 0: none */

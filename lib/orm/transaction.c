@@ -1,5 +1,5 @@
 /*
- * transaction.c - transactions beyond the usual: savepoints, trying again.
+ * transaction.c - transactions beyond the usual: savepoints, notifications, trying again.
  */
 #include "orm/internal.h"
 
@@ -97,6 +97,40 @@ bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoin
 	if (!session->poisoned)
 		ath_error_clear(&session->error);
 	ath_undo_to(session, savepoint->number);
+	return true;
+}
+
+/* ---- notifications -------------------------------------------------------------------------- */
+
+/* NOTIFY itself takes no parameters. */
+bool ath_notify(struct ath_session *session, const char *channel, const char *payload)
+{
+	enum { MOST = 7999 }; /* the server's */
+	struct ath_batch *batch;
+	struct ath_value *params;
+
+	payload = payload == NULL ? "" : payload;
+	if (!ath_session_ok(session) || ath_channel_check(channel, &session->error) != ATH_OK)
+		return false;
+	if (strlen(payload) > MOST)
+		ath_session_fail(session, ATH_ETOOBIG, "a payload has at most %d bytes", MOST);
+	else if (!ath_utf8_valid(payload, strlen(payload)))
+		ath_session_fail(session, ATH_ERULE, "a payload is UTF-8");
+	batch = ath_session_ok(session) ? ath_session_batch(session, 1) : NULL;
+	if (batch == NULL)
+		return false;
+	params = ath_new(session->arena, struct ath_value, 2);
+	if (params == NULL)
+		return ath_session_no_memory(session);
+	params[0] = ath_value_text(channel);
+	params[1] = ath_value_text(payload);
+	batch->statements[0] = ath_statement_of("select pg_notify($1, $2)");
+	batch->statements[0].params = params;
+	batch->statements[0].param_count = 2;
+	if (!ath_session_run_begun(session, &batch))
+		return false;
+	session->wrote = true;
+	ath_batch_clear(batch);
 	return true;
 }
 

@@ -35,6 +35,7 @@ enum ath_status ath_configuration_read(struct ath_configuration *configuration,
 
 	*configuration = (struct ath_configuration){
 		.database_url = or_default("DATABASE_URL", NULL),
+		.listen_url = or_default("DATABASE_LISTEN_URL", NULL),
 		.migrations = or_default("ATHANOR_MIGRATIONS", "sql"),
 		.spool = or_default("TMPDIR", "/var/tmp"),
 		.log = { .fd = 2 },

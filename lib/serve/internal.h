@@ -10,6 +10,7 @@
 /* What the environment says; defaults where it says nothing. */
 struct ath_configuration {
 	const char *database_url; /* DATABASE_URL */
+	const char *listen_url;   /* DATABASE_LISTEN_URL; NULL: database_url will do */
 	const char *migrations;   /* ATHANOR_MIGRATIONS: a directory; sql */
 	struct ath_log log;       /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
 	const char *spool;        /* TMPDIR: where uploads are kept meanwhile; /var/tmp */

@@ -131,6 +131,7 @@ static int help(struct invocation *invocation)
 		printf("  %-10s %s\n", commands[i].name, commands[i].text);
 	printf("\nThe environment:\n\n"
 	       "  DATABASE_URL         postgresql://user:password@host:port/database\n"
+	       "  DATABASE_LISTEN_URL  the same past a pooler, for notifications (DATABASE_URL)\n"
 	       "  ATHANOR_MIGRATIONS   the directory of the migrations (sql)\n"
 	       "  ATHANOR_LOG_LEVEL    error, warning, info or debug (info)\n"
 	       "  ATHANOR_ACCESS_LOG   on: a log line for each request (off)\n"

@@ -151,7 +151,7 @@ static void test_one_is_away(void **state)
 		assert_true(reads_its_own(1, arena));
 		assert_true(writes_its_own(1, arena));
 	}
-	assert_int_equal(engines[1]->retry_at, 0);
+	assert_int_equal(engines[1]->retry.at, 0);
 	ath_engine_close(&engines[0]);
 	ath_engine_close(&engines[1]);
 }

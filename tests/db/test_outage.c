@@ -54,8 +54,8 @@ static int64_t read_patiently(const char *text)
 	int64_t end = ath_now() + PATIENCE_MS, value;
 
 	do {
-		if (engine->retry_at > ath_now())
-			ath_loop_turn(loop, engine->retry_at);
+		if (engine->retry.at > ath_now())
+			ath_loop_turn(loop, engine->retry.at);
 		value = read_integer(text);
 	} while (value == INT64_MIN && ath_now() < end);
 	return value;

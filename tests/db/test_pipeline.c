@@ -461,16 +461,16 @@ static void test_away_and_back(void **state)
 	batch = read_now("select 1::int8");
 	assert_int_equal(batch->error.status, ATH_EUNAVAILABLE);
 	assert_true(ath_engine_retry_after(engine) >= 1);
-	assert_true(engine->retry_at > 0);
-	engine->retry_at = ath_now() + 1000000; /* the pause is long: nobody tries meanwhile */
+	assert_true(engine->retry.at > 0);
+	engine->retry.at = ath_now() + 1000000; /* the pause is long: nobody tries meanwhile */
 	batch = read_now("select 1::int8");
 	assert_int_equal(batch->error.status, ATH_EUNAVAILABLE);
 	assert_int_equal(engine->jobs, 0);
 	assert_true(ath_engine_retry_after(engine) >= 1);
 	tell_proxy(PROXY_UP);
-	engine->retry_at = ath_now(); /* the pause is over */
+	engine->retry.at = ath_now(); /* the pause is over */
 	assert_int_equal(read_integer("select 1::int8"), 1);
-	assert_int_equal(engine->retry_delay, 0);
+	assert_int_equal(engine->retry.delay, 0);
 }
 
 /* Each failure doubles the pause up to its ceiling. */
@@ -483,9 +483,9 @@ static void test_the_pause_grows(void **state)
 	tell_proxy(PROXY_DOWN);
 	assert_true(turn_until(proxied_pipeline_is_gone));
 	for (size_t i = 0; i < ATH_COUNT(pauses); i++) {
-		engine->retry_at = 0;
+		engine->retry.at = 0;
 		assert_int_equal(read_now("select 1::int8")->error.status, ATH_EUNAVAILABLE);
-		assert_int_equal(engine->retry_delay, pauses[i]);
+		assert_int_equal(engine->retry.delay, pauses[i]);
 	}
 	tell_proxy(PROXY_UP);
 }

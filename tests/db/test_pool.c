@@ -386,13 +386,13 @@ static void test_everyone_is_told_that_it_is_away(void **state)
 	assert_true(turn_until(no_jobs));
 	assert_int_equal(engine->pool_count, 0);
 	/* at once now, without another try */
-	engine->retry_at = ath_now() + 1000000;
+	engine->retry.at = ath_now() + 1000000;
 	start_borrower(&borrowers[0], false, ATH_NEVER);
 	run_fibers();
 	assert_int_equal(borrowers[0].status, ATH_EUNAVAILABLE);
 	assert_true(ath_engine_retry_after(engine) > 900);
 	tell_proxy(PROXY_UP);
-	engine->retry_at = 0;
+	engine->retry.at = 0;
 	start_borrower(&borrowers[0], false, ATH_NEVER);
 	run_fibers();
 	assert_int_equal(borrowers[0].status, ATH_OK);

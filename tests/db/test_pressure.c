@@ -159,7 +159,7 @@ static void test_fewer_are_granted_than_wanted(void **state)
 	(void)state;
 	NOT_POOLED("the pooler lets in whom the server would refuse");
 	for (int round = 0; round < 3; round++) {
-		engine->retry_at = 0; /* as if the pause after the failure were over */
+		engine->retry.at = 0; /* as if the pause after the failure were over */
 		for (size_t i = 0; i < MANY; i++) {
 			transactions[i] = (struct transaction){ 0 };
 			start(transact, &transactions[i], ATH_NEVER);

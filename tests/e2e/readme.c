@@ -31,6 +31,9 @@ int64_t count_coloured(struct ath_session *db);
 size_t add_missing_tags(struct ath_session *db, struct tag *tags, size_t count);
 enum ath_status sell_product(struct ath_engine *engine, struct sale sale, struct ath_error *error);
 ath_hook no_gifts;
+void announce_price(struct ath_session *db, int64_t id, struct ath_decimal price);
+enum ath_status follow_prices(struct ath_engine *engine, bool (*changed)(const char *name),
+			      struct ath_error *error);
 
 static int failures;
 
@@ -216,6 +219,37 @@ static void try_transactions(struct ath_session *db, struct ath_engine *engine,
 	expect_no_error(db, "no_gifts");
 }
 
+/* ---- notifications --------------------------------------------------------------------------- */
+
+static struct ath_session *announcer;
+static int64_t announced;
+static int readings;
+
+/* The price changes while it listens, once all were read. */
+static bool price_changed(const char *name)
+{
+	if (name == NULL) {
+		readings++;
+		announce_price(announcer, announced, ath_decimal_of(777, 2));
+		return true;
+	}
+	EXPECT(strcmp(name, "Retort, small") == 0);
+	return false;
+}
+
+static void try_notifications(struct ath_session *db, struct ath_engine *engine,
+			      const struct product *product)
+{
+	struct ath_error error;
+
+	announcer = db;
+	announced = product->id;
+	EXPECT(follow_prices(engine, price_changed, &error) == ATH_OK);
+	EXPECT(readings == 1);
+	expect_no_error(db, "announce_price");
+	EXPECT(is_decimal(product_get(db, announced)->price, "7.77"));
+}
+
 int main(void)
 {
 	struct product *products[4];
@@ -239,6 +273,7 @@ int main(void)
 		try_queries(db, products);
 		try_writing(db, products);
 		try_transactions(db, engine, products);
+		try_notifications(db, engine, products[0]);
 	}
 	ath_session_close(&db);
 	ath_engine_close(&engine);

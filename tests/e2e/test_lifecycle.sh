@@ -59,6 +59,8 @@ ATHANOR_LOG_LEVEL=loud DATABASE_URL=postgresql:///x serve </dev/null
 one_line "a wrong ATHANOR_LOG_LEVEL" 'ATHANOR_LOG_LEVEL is *"loud"'
 ATHANOR_ACCESS_LOG=yes DATABASE_URL=postgresql:///x serve </dev/null
 one_line "a wrong ATHANOR_ACCESS_LOG" 'ATHANOR_ACCESS_LOG is *"yes"'
+DATABASE_LISTEN_URL=mysql://u@h/db DATABASE_URL=postgresql:///x serve </dev/null
+one_line "a wrong DATABASE_LISTEN_URL" 'listen_url: *postgresql://*"mysql"'
 
 # ---- models that break the rules ----------------------------------------------------------
 

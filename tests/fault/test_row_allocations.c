@@ -174,11 +174,43 @@ static bool change_rows(struct ath_session *db)
 	       books.items[1]->pages == 2;
 }
 
+/* A notification for which there is no memory is told as missed. */
+static bool hear_one(struct ath_session *db, struct ath_listener *listener)
+{
+	enum { SOON_MS = 1000 }; /* without memory its connection may not come again */
+	struct ath_notification news;
+	enum ath_status status;
+
+	if (!ath_notify(db, "books", "new") || !ath_commit(db))
+		return false;
+	status = ath_listen_next(listener, SOON_MS, &news);
+	if (status == ATH_OK && news.missed == 0)
+		return strcmp(news.payload, "new") == 0;
+	ath_session_fail(db, ATH_EUNAVAILABLE, "not heard");
+	return false;
+}
+
+static bool hear_notifications(struct ath_session *db)
+{
+	struct ath_listener *first = NULL, *second = NULL;
+	struct ath_error error;
+	bool good = false;
+
+	if (ath_listen(&first, engine, "books", &error) != ATH_OK ||
+	    ath_listen(&second, engine, "books", &error) != ATH_OK)
+		ath_session_fail(db, error.status, "%s", error.message);
+	else
+		good = hear_one(db, first) && hear_one(db, second) && hear_one(db, first);
+	ath_listen_close(&first);
+	ath_listen_close(&second);
+	return good;
+}
+
 static const struct operation operations[] = {
 	{ "relations", load_relations, 0 }, { "queries", query_rows, 0 },
 	{ "a cursor", read_by_cursor, 0 },  { "SQL", read_by_sql, 0 },
 	{ "many at once", insert_many, 3 }, { "by relations", add_rows, 3 },
-	{ "what changes", change_rows, 1 },
+	{ "what changes", change_rows, 1 }, { "notifications", hear_notifications, 0 },
 };
 
 /* ---- runs ------------------------------------------------------------------------------------ */

@@ -26,7 +26,9 @@ const struct ath_violation *ath_json_to_row(struct ath_arena *arena,
 void ath_value_to_json(struct ath_buffer *out, const struct ath_value *value);
 void ath_row_to_json(struct ath_buffer *out, const struct ath_model *model, const void *object);
 
-/* problems.c: the problem that a session's error becomes. */
+/* problems.c: the problem that an error, in the request's memory, becomes. */
+struct ath_response *ath_error_problem(struct ath_request *request, const struct ath_engine *engine,
+				       const struct ath_error *error);
 struct ath_response *ath_session_problem(struct ath_request *request,
 					 const struct ath_session *session);
 

@@ -94,10 +94,9 @@ static void log_error(const struct ath_request *request, const struct ath_error 
 	ath_log_end(&line);
 }
 
-struct ath_response *ath_session_problem(struct ath_request *request,
-					 const struct ath_session *session)
+struct ath_response *ath_error_problem(struct ath_request *request, const struct ath_engine *engine,
+				       const struct ath_error *error)
 {
-	const struct ath_error *error = &session->error;
 	int http = 500, retry_after = 0;
 	const char *type = NULL, *detail = "the request could not be served";
 
@@ -108,7 +107,7 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 		type = rows[i].type;
 		detail = rows[i].detail;
 	}
-	request->error = error; /* in the request's memory, as the session is */
+	request->error = error;
 	if (strcmp(error->sqlstate, "22021") == 0) { /* no rule of the model: not even text */
 		http = 400;
 		detail = "a text is not well encoded";
@@ -117,7 +116,13 @@ struct ath_response *ath_session_problem(struct ath_request *request,
 	if ((http >= 500 || request->sent != NULL) && error->status != ATH_ECANCELED)
 		log_error(request, error);
 	if (http == 503 && error->status != ATH_EUNKNOWN)
-		retry_after = ath_engine_retry_after(session->engine);
+		retry_after = ath_engine_retry_after(engine);
 	return ath_problem_full(request, http, type, detail, violations_of(request, error),
 				retry_after);
+}
+
+struct ath_response *ath_session_problem(struct ath_request *request,
+					 const struct ath_session *session)
+{
+	return ath_error_problem(request, session->engine, &session->error);
 }

@@ -27,6 +27,33 @@ ATH_API struct ath_session *ath_request_session(struct ath_request *request);
  */
 ATH_API void ath_paginate(struct ath_query *query, struct ath_request *request);
 
+/**
+ * Listens to a channel of the database until the request ends; for Server-Sent Events:
+ *
+ *	struct ath_listener *posts = ath_request_listen(req, "posts");
+ *	struct ath_response *events = ath_events(req);
+ *	struct ath_notification note;
+ *
+ *	while (ath_events_next(events, posts, &note))
+ *		ath_event_send(events, &(struct ath_server_event){ .data = note.payload });
+ *	return events;
+ *
+ * What has to be read of the database before is read behind ath_request_listen(), so that nothing
+ *is missed, and with no transaction left open, which would keep a connection.
+ *
+ * @return NULL when it could not be had, for which the request is answered: 503 while the database
+ *         is away
+ */
+ATH_API struct ath_listener *ath_request_listen(struct ath_request *request, const char *channel);
+/**
+ * Waits for the next notification (see ath_listen_next(), and struct ath_notification of what was
+ * missed), with a heartbeat every 15 seconds.
+ *
+ * @return false when the client went away, the worker ends, or the route's deadline has passed
+ */
+ATH_API bool ath_events_next(struct ath_response *events, struct ath_listener *listener,
+			     struct ath_notification *notification);
+
 /* What the functions that ATH_DECLARE makes are made of. */
 ATH_API struct ath_response *ath_row_json(struct ath_request *request, int status,
 					  const struct ath_model *model, const void *object);

@@ -24,6 +24,23 @@ const struct ath_member *ath_model_relation(const struct ath_model *model, size_
 const struct ath_member *ath_model_version(const struct ath_model *model);
 size_t ath_model_columns(const struct ath_model *model);
 bool ath_member_is_relation(const struct ath_member *member);
+/* Is it an object or a list of a shape? */
+bool ath_member_is_nested(const struct ath_member *member);
+/*
+ * Bytes of an object of the model together with those that it must have, and so on; more than
+ * ATH_BEYOND when they have no end.
+ */
+size_t ath_model_extent(const struct ath_model *model);
+/*
+ * Puts them, with their defaults, into zeroed memory of that size, which it moves to its end. In a
+ * shape's no text is NULL that must be there.
+ */
+enum ath_status ath_model_lay_out(const struct ath_model *model, char **memory,
+				  struct ath_error *error) ATH_MUST_CHECK;
+/* Checks one that is in no list, and the shapes that it leads to. */
+enum ath_status ath_model_check(const struct ath_model *model,
+				const struct ath_model *const *models,
+				struct ath_error *error) ATH_MUST_CHECK;
 /* A column's name in the database. */
 const char *ath_column_name(const struct ath_member *column);
 bool ath_column_is_nullable(const struct ath_member *column);

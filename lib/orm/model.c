@@ -1,6 +1,7 @@
 /* model.c - looking things up in a model, and the check of all models at start. */
 #include <stdio.h>
 
+#include "base/internal.h"
 #include "orm/internal.h"
 
 enum { MAX_NAME = 63 };
@@ -13,6 +14,22 @@ static bool is_column(const struct ath_member *member)
 bool ath_member_is_relation(const struct ath_member *member)
 {
 	return member->kind >= ATH_MEMBER_HAS_MANY && member->kind <= ATH_MEMBER_MANY_TO_MANY;
+}
+
+bool ath_member_is_nested(const struct ath_member *member)
+{
+	return member->kind == ATH_MEMBER_OBJECT || member->kind == ATH_MEMBER_LIST;
+}
+
+static bool is_required_object(const struct ath_member *member)
+{
+	return member->kind == ATH_MEMBER_OBJECT && !member->nullable;
+}
+
+/* Has it a place in the struct? */
+static bool has_place(const struct ath_member *member)
+{
+	return is_column(member) || ath_member_is_relation(member) || ath_member_is_nested(member);
 }
 
 size_t ath_model_keys(const struct ath_model *model, const struct ath_member **keys)
@@ -107,6 +124,59 @@ bool ath_column_is_filled(const struct ath_model *model, const struct ath_member
 	return ath_column_is_read_only(column) || column->server_default != NULL ||
 	       (column->primary_key && is_integer(column->type) && column->references == NULL &&
 		ath_model_key(model) == column);
+}
+
+static size_t align(size_t offset, size_t alignment)
+{
+	return (offset + alignment - 1) / alignment * alignment;
+}
+
+/* Every object adds to the sum, so that those which lead back to themselves come to an end. */
+static void add_extent(const struct ath_model *model, size_t *extent)
+{
+	*extent += align(model->size, _Alignof(max_align_t));
+	for (size_t i = 0; i < model->member_count && *extent <= ATH_BEYOND; i++)
+		if (is_required_object(&model->members[i]))
+			add_extent(model->members[i].target, extent);
+}
+
+size_t ath_model_extent(const struct ath_model *model)
+{
+	size_t extent = 0;
+
+	add_extent(model, &extent);
+	return extent;
+}
+
+/* What must be there is: a handler may look at it, whatever the client sent. */
+static void fill_text(const struct ath_member *column, void *object)
+{
+	const char *text = column->type == ATH_TYPE_JSON ? "null" : "";
+
+	if ((column->type == ATH_TYPE_TEXT || column->type == ATH_TYPE_JSON) && !column->nullable &&
+	    ath_member_is_unset(column, object))
+		ath_member_set(column, object, &text);
+}
+
+enum ath_status ath_model_lay_out(const struct ath_model *model, char **memory,
+				  struct ath_error *error)
+{
+	char *object = *memory;
+	enum ath_status status = ath_fill_defaults(model, object, error);
+
+	*memory += align(model->size, _Alignof(max_align_t));
+	for (size_t i = 0; i < model->member_count; i++) {
+		const struct ath_member *member = &model->members[i];
+
+		if (is_column(member) && model->kind == ATH_SHAPE)
+			fill_text(member, object);
+		if (!is_required_object(member))
+			continue;
+		memcpy(object + member->offset, memory, sizeof *memory);
+		if (ath_model_lay_out(member->target, memory, error) != ATH_OK)
+			status = error->status;
+	}
+	return status;
 }
 
 /* ---- foreign keys ------------------------------------------------------------------------- */
@@ -217,13 +287,19 @@ static void refuse(const struct check *check, const char *rule)
 			      check->member->name == NULL ? "(a rule)" : check->member->name, rule);
 }
 
-static bool is_identifier(const char *name)
+#define LOWER_CASE "abcdefghijklmnopqrstuvwxyz0123456789_"
+
+static bool is_made_of(const char *name, const char *characters)
 {
 	size_t length = strlen(name);
 
-	return length > 0 && length <= MAX_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length &&
+	return length > 0 && length <= MAX_NAME && strspn(name, characters) == length &&
 	       (*name < '0' || *name > '9');
+}
+
+static bool is_identifier(const char *name)
+{
+	return is_made_of(name, LOWER_CASE);
 }
 
 static bool is_table_name(const char *table)
@@ -282,9 +358,10 @@ static void check_text_options(const struct check *check)
 {
 	const struct ath_member *column = check->member;
 	bool text = column->type == ATH_TYPE_TEXT;
+	bool bytes = column->type == ATH_TYPE_BYTES && check->model->kind == ATH_SHAPE;
 
-	if (!text && (column->min_length > 0 || column->max_length > 0 || column->varchar ||
-		      column->format != ATH_ANY_TEXT))
+	if (!text && (column->min_length > 0 || (column->max_length > 0 && !bytes) ||
+		      column->varchar || column->format != ATH_ANY_TEXT))
 		refuse(check, "min_length, max_length, varchar and format are for texts");
 	if (text && column->max_length > 0 && column->min_length > column->max_length)
 		refuse(check, "min_length is above max_length");
@@ -317,6 +394,20 @@ static void check_default(const struct check *check)
 	    (column->default_value != NULL || column->default_function != NULL ||
 	     column->update_function != NULL))
 		refuse(check, "what the database fills in is not filled in here");
+}
+
+static void check_items(const struct check *check)
+{
+	const struct ath_member *member = check->member;
+	bool list = member->kind == ATH_MEMBER_LIST ||
+		    (is_column(member) && check->model->kind == ATH_SHAPE &&
+		     (member->type == ATH_TYPE_TEXT_ARRAY || member->type == ATH_TYPE_INT64_ARRAY ||
+		      member->type == ATH_TYPE_UUID_ARRAY));
+
+	if (!list && (member->min_items > 0 || member->max_items > 0))
+		refuse(check, "min_items and max_items are for the arrays and lists of a shape");
+	if (member->max_items > 0 && member->min_items > member->max_items)
+		refuse(check, "min_items is above max_items");
 }
 
 static void check_values(const struct check *check)
@@ -367,6 +458,7 @@ static void check_options(const struct check *check)
 		refuse(check, "a name is made of a-z, 0-9 and _, and is at most 63 long");
 	check_text_options(check);
 	check_number_options(check);
+	check_items(check);
 	check_values(check);
 	check_default(check);
 	if (check->member->primary_key)
@@ -462,6 +554,65 @@ static void check_rule(const struct check *check)
 		check_reference(check);
 }
 
+/* ---- shapes --------------------------------------------------------------------------------- */
+
+/* What only a database could do. */
+static void check_shape_column(const struct check *check)
+{
+	const struct ath_member *column = check->member;
+
+	if (column->column != NULL || column->primary_key || column->index || column->unique ||
+	    ath_column_is_read_only(column) || column->version || column->varchar ||
+	    column->references != NULL || column->server_default != NULL ||
+	    column->update_function != NULL)
+		refuse(check, "it says something of a table, and a shape has none");
+}
+
+static void check_nested(const struct check *check)
+{
+	const struct ath_member *member = check->member;
+
+	if (member->target->kind != ATH_SHAPE && !is_model_listed(check, member->target))
+		refuse(check, "its model is not in the list of models");
+	if (member->default_value != NULL || member->default_function != NULL ||
+	    member->values != NULL || member->format != ATH_ANY_TEXT ||
+	    member->min != member->max || member->min_length > 0 || member->max_length > 0)
+		refuse(check, "an object may be .nullable, a list have .min_items and .max_items");
+	check_items(check);
+}
+
+static bool is_for_shapes(const struct ath_member *member)
+{
+	return ath_member_is_nested(member) || member->kind == ATH_MEMBER_IGNORE_UNKNOWN;
+}
+
+static void check_shape(const struct check *check)
+{
+	const struct ath_member *member = check->member;
+
+	if (check->model->kind != ATH_SHAPE) {
+		refuse(check, "objects, lists and ATH_IGNORE_UNKNOWN are for shapes");
+		return;
+	}
+	if (member->kind == ATH_MEMBER_IGNORE_UNKNOWN)
+		return;
+	if (!has_place(member) || ath_member_is_relation(member)) {
+		refuse(check, "a shape has columns, objects and lists alone");
+		return;
+	}
+	if (!is_made_of(member->name, LOWER_CASE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+		refuse(check, "a name is made of letters of ASCII, 0-9 and _, and is at most 63 "
+			      "long");
+	if (is_column(member)) {
+		check_shape_column(check);
+		check_options(check);
+	} else {
+		check_nested(check);
+	}
+}
+
+/* ---- layout --------------------------------------------------------------------------------- */
+
 static size_t alignment_of(const struct ath_member *member)
 {
 	if (!is_column(member) || is_pointer(member->type))
@@ -475,11 +626,6 @@ static size_t alignment_of(const struct ath_member *member)
 	default:
 		return _Alignof(void *);
 	}
-}
-
-static size_t align(size_t offset, size_t alignment)
-{
-	return (offset + alignment - 1) / alignment * alignment;
 }
 
 static void check_layout(struct check *check, size_t *end, size_t *widest)
@@ -497,6 +643,10 @@ static void check_layout(struct check *check, size_t *end, size_t *widest)
 
 static void check_member(const struct check *check)
 {
+	if (check->model->kind == ATH_SHAPE || is_for_shapes(check->member)) {
+		check_shape(check);
+		return;
+	}
 	if (!is_column(check->member) && !ath_member_is_relation(check->member)) {
 		check_rule(check);
 		return;
@@ -596,13 +746,13 @@ static void check_model(struct check *check)
 	const struct ath_model *model = check->model;
 	size_t end = 0, widest = 1;
 
-	if (model->kind != ATH_RESULT && !is_table_name(model->table)) {
+	if ((model->kind == ATH_TABLE || model->kind == ATH_VIEW) && !is_table_name(model->table)) {
 		refuse(check, "a table's name is made of a-z, 0-9 and _, and is at most 63 long");
 		return;
 	}
 	for (size_t i = 0; i < model->member_count; i++) {
 		check->member = &model->members[i];
-		if (is_column(check->member) || ath_member_is_relation(check->member))
+		if (has_place(check->member))
 			check_layout(check, &end, &widest);
 		check_member(check);
 	}
@@ -611,19 +761,54 @@ static void check_model(struct check *check)
 	check->member = NULL;
 	if (model->size > ATH_BEYOND)
 		refuse(check, "a struct of more than 4096 bytes is too large for a row");
-	if (align(end, widest) != model->size)
+	else if (ath_model_extent(model) > ATH_BEYOND)
+		refuse(check, "with the objects that it must have it is larger than 4096 bytes");
+	if (align(end, widest) != model->size || end == 0)
 		refuse(check, "the last member of the struct is not in the model");
 	check_keys(check);
 }
 
-enum ath_status ath_models_check(const struct ath_model *const *models, struct ath_error *error)
+enum { MOST_REACHED = 64 };
+
+static bool is_reached(const struct ath_model *const *reached, size_t count,
+		       const struct ath_model *model)
+{
+	while (count > 0 && reached[count - 1] != model)
+		count--;
+	return count > 0;
+}
+
+enum ath_status ath_model_check(const struct ath_model *model,
+				const struct ath_model *const *models, struct ath_error *error)
 {
 	struct check check = { .models = models, .error = error };
+	const struct ath_model *reached[MOST_REACHED] = { model };
+	size_t count = 1;
+
+	for (size_t i = 0; i < count && error->status == ATH_OK; i++) {
+		check.model = reached[i];
+		check_model(&check);
+		for (size_t m = 0; m < reached[i]->member_count; m++) {
+			const struct ath_member *member = &reached[i]->members[m];
+
+			if (!ath_member_is_nested(member) || member->target->kind != ATH_SHAPE ||
+			    is_reached(reached, count, member->target))
+				continue;
+			if (count == MOST_REACHED)
+				refuse(&check, "it leads to more than 64 shapes");
+			else
+				reached[count++] = member->target;
+		}
+	}
+	return error->status;
+}
+
+enum ath_status ath_models_check(const struct ath_model *const *models, struct ath_error *error)
+{
+	const struct ath_model *const *each = models;
 
 	ath_error_clear(error);
-	for (; *models != NULL && error->status == ATH_OK; models++) {
-		check.model = *models;
-		check_model(&check);
-	}
+	while (*each != NULL && ath_model_check(*each, models, error) == ATH_OK)
+		each++;
 	return error->status;
 }

@@ -34,7 +34,10 @@ enum ath_member_kind {
 	ATH_MEMBER_CHECK,
 	ATH_MEMBER_FOREIGN_KEY,
 	ATH_MEMBER_COMMENT,
-	ATH_MEMBER_HOOK
+	ATH_MEMBER_HOOK,
+	ATH_MEMBER_OBJECT, /**< of a shape: one object of another model */
+	ATH_MEMBER_LIST,   /**< of a shape: a list of them */
+	ATH_MEMBER_IGNORE_UNKNOWN
 };
 enum ath_format { ATH_ANY_TEXT, ATH_EMAIL };
 enum ath_action { ATH_RESTRICT, ATH_CASCADE, ATH_SET_NULL };
@@ -66,7 +69,7 @@ struct ath_columns {
 	size_t count;
 };
 
-/** One row of a model. Made by ATH_COLUMN, ATH_HAS_MANY, ATH_INDEX and the like. */
+/** One row of a model. Made by ATH_COLUMN, ATH_HAS_MANY, ATH_INDEX, ATH_OBJECT and the like. */
 struct ath_member {
 	enum ath_member_kind kind;
 	const char *name;
@@ -81,16 +84,18 @@ struct ath_member {
 	bool primary_key;   /**< of several: all; an integer that is 0 is given by the database */
 	bool index;
 	bool unique;
-	bool nullable;  /**< a pointer (text, JSON, bytes, an array) that may be NULL */
+	bool nullable;  /**< a pointer (text, JSON, bytes, an array; an object) that may be NULL */
 	bool read_only; /**< the database fills it in; it is never sent */
 	bool identity;  /**< an integer that the database counts up; never sent */
 	bool version;   /**< counts the updates of a row: one that meets another version is stale */
 	bool varchar;   /**< varchar(max_length), where a text is text */
-	size_t min_length, max_length; /**< of a text, in code points; 0: any */
-	int64_t min, max;              /**< of a number; they hold when they differ */
-	int precision, scale;          /**< of a decimal: digits, and those behind the point */
-	const char *const *values;     /**< of an enum: the text of each, in order; ends in NULL */
-	enum ath_format format;        /**< of a text */
+	/** Of a text, in code points; 0: any. Of bytes in a shape: max_length. */
+	size_t min_length, max_length;
+	size_t min_items, max_items; /**< of an array or a list of a shape; max 0: 1000 */
+	int64_t min, max;            /**< of a number; they hold when they differ */
+	int precision, scale;        /**< of a decimal: digits, and those behind the point */
+	const char *const *values;   /**< of an enum: the text of each, in order; ends in NULL */
+	enum ath_format format;      /**< of a text */
 	const struct ath_model *references; /**< whose primary key this is */
 	enum ath_action on_delete, on_update;
 	/** SQL; used when the member is NULL or zero at insertion, and read back. */
@@ -104,7 +109,7 @@ struct ath_member {
 	bool (*update_function)(void *member);
 	const char *comment;
 
-	/* a relation */
+	/* a relation, an object or a list */
 	const struct ath_model *target;
 	size_t key_offset;               /**< in the target; of ATH_BELONGS_TO: in this model */
 	const struct ath_model *through; /**< the model between, and its keys to both */
@@ -119,21 +124,25 @@ struct ath_member {
 	void *hook_arg;
 };
 
-/** A table's rows are written, a view's are only read; a result's come from other SQL. */
-enum ath_model_kind { ATH_TABLE, ATH_VIEW, ATH_RESULT };
+/**
+ * A table's rows are written, a view's are only read; a result's come from other SQL. A shape is
+ * what requests and answers look like: no database knows it.
+ */
+enum ath_model_kind { ATH_TABLE, ATH_VIEW, ATH_RESULT, ATH_SHAPE };
 
 struct ath_model {
 	enum ath_model_kind kind;
 	const char *name;  /**< the struct's tag */
-	const char *table; /**< a plain identifier, or schema.table; NULL: a result's */
+	const char *table; /**< a plain identifier, or schema.table; NULL: a result's, a shape's */
 	size_t size;
-	const struct ath_member *members; /**< columns and relations in the order of the struct */
+	const struct ath_member *members; /**< what has a place, in the order of the struct */
 	size_t member_count;
 };
 
 /**
  * Checks models once, at start, before any SQL: names are plain identifiers, a primary key
- * each, no member left out, options that fit their types, relations that lead back.
+ * each, no member left out, options that fit their types, relations that lead back. Shapes that
+ * a listed one leads to are checked with it.
  *
  * @param models  ends in NULL
  * @return ATH_OK, or ATH_EINVAL with one line naming model and member

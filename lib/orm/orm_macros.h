@@ -269,6 +269,11 @@
 #define ATH_MODEL_VIEW(T, view_, ...) ATH_MODEL_OF_(T, ATH_VIEW, view_, __VA_ARGS__)
 /** A model of what a query selects, or literal SQL: no table, only columns in their order. */
 #define ATH_MODEL_RESULT(T, ...) ATH_MODEL_OF_(T, ATH_RESULT, NULL, __VA_ARGS__)
+/**
+ * What a body, query arguments, headers or an answer look like: columns, ATH_OBJECT, ATH_LIST_OF.
+ * Options that speak of a table are refused.
+ */
+#define ATH_MODEL_SHAPE(T, ...) ATH_MODEL_OF_(T, ATH_SHAPE, NULL, __VA_ARGS__)
 
 /** ATH_COLUMN(user, email, .unique = true): the options are those of struct ath_member. */
 #define ATH_COLUMN(...) ATH_COLUMN_(__VA_ARGS__, )
@@ -331,6 +336,29 @@
 		.target = ATH_LIST_TARGET_(T, member, Target), .through = &Through##_model,        \
 		.near_offset = offsetof(struct Through, near),                                     \
 		.far_offset = offsetof(struct Through, far)                                        \
+	}
+
+/**
+ * Of a shape: an object of another model, as ATH_OBJECT(order, address, address) for a member
+ * "struct address *address". With .nullable = true it may be left out, or null.
+ */
+#define ATH_OBJECT(...) ATH_OBJECT_(__VA_ARGS__, )
+#define ATH_OBJECT_(T, member, Target, ...)                                                        \
+	{                                                                                          \
+		ATH_RELATION_(T, member, ATH_MEMBER_OBJECT),                                       \
+		.target = ATH_POINTER_TARGET_(T, member, Target), __VA_ARGS__                      \
+	}
+/** A list of them: ATH_LIST_OF(order, lines, line, .max_items = 100), "struct line_list lines". */
+#define ATH_LIST_OF(...) ATH_LIST_OF_(__VA_ARGS__, )
+#define ATH_LIST_OF_(T, member, Target, ...)                                                       \
+	{                                                                                          \
+		ATH_RELATION_(T, member, ATH_MEMBER_LIST),                                         \
+		.target = ATH_LIST_TARGET_(T, member, Target), __VA_ARGS__                         \
+	}
+/** Of a shape: members, query arguments and headers that it does not have are passed over. */
+#define ATH_IGNORE_UNKNOWN                                                                         \
+	{                                                                                          \
+		.kind = ATH_MEMBER_IGNORE_UNKNOWN                                                  \
 	}
 
 #define ATH_OFFSET_(T, member) offsetof(struct T, member)

@@ -17,6 +17,10 @@ struct ath_query ath_query_of(const struct ath_model *model)
 	query.all = query.distinct = query.nested = query.paged = false;
 	query.status = ATH_OK;
 	query.mistake = "";
+	if (model->table == NULL) {
+		query.status = ATH_EINVAL;
+		query.mistake = "a query is over a table or a view";
+	}
 	return query;
 }
 

@@ -1,6 +1,7 @@
 /*
- * json_in.c - the members of a JSON object into the members of a row, by the tokens of the
- * strict reader, so that integers stay exact. All that is wrong is told at once.
+ * json_in.c - the members of a JSON object into the members of a struct, by the tokens of the
+ * strict reader, so that integers stay exact; objects and lists of shapes with it. All that is
+ * wrong is told at once.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,66 +13,87 @@
 /* As many are told as somebody reads: a large body could name more than memory holds. */
 enum { MOST_VIOLATIONS = 100 };
 
-struct binding {
-	struct ath_arena *arena;
-	const struct ath_json_document *document;
-	const struct ath_model *model;
-	enum ath_bind_mode mode;
-	void *object;
-	struct ath_violation *first, **tail;
-	size_t violation_count;
-};
-
 /*
- * The name as it stands in a JSON Pointer: ~ and / are escaped (RFC 6901). U+0000, which a
+ * A name as it stands in a JSON Pointer: ~ and / are escaped (RFC 6901). U+0000, which a
  * C string cannot hold, is shown as U+FFFD, so that the pointer leads to no other member.
  */
-static const char *pointer_to(struct ath_arena *arena, struct ath_text name)
+static void put_name(struct ath_buffer *pointer, struct ath_text name)
 {
-	struct ath_buffer pointer;
-
-	ath_buffer_init(&pointer, arena, 4096);
-	ath_buffer_append(&pointer, "/", 1);
 	for (size_t i = 0; i < name.length; i++) {
 		if (name.data[i] == '~')
-			ath_buffer_append(&pointer, "~0", 2);
+			ath_buffer_append(pointer, "~0", 2);
 		else if (name.data[i] == '/')
-			ath_buffer_append(&pointer, "~1", 2);
+			ath_buffer_append(pointer, "~1", 2);
 		else if (name.data[i] == '\0')
-			ath_buffer_string(&pointer, "\xef\xbf\xbd");
+			ath_buffer_string(pointer, "\xef\xbf\xbd");
 		else
-			ath_buffer_append(&pointer, &name.data[i], 1);
+			ath_buffer_append(pointer, &name.data[i], 1);
 	}
-	return ath_buffer_c_string(&pointer);
 }
 
-static void __attribute__((format(printf, 3, 4)))
-refuse(struct binding *binding, struct ath_text name, const char *format, ...)
+/* As deep as the reader lets documents be. */
+static void put_place(struct ath_buffer *pointer, const struct ath_place *place)
 {
-	struct ath_violation *violation;
-	char text[256];
-	va_list args;
-
-	if (binding->violation_count == MOST_VIOLATIONS)
+	if (place == NULL)
 		return;
-	binding->violation_count++;
-	violation = ath_new(binding->arena, struct ath_violation, 1);
+	put_place(pointer, place->outer);
+	ath_buffer_append(pointer, "/", 1);
+	if (place->name.data == NULL)
+		ath_buffer_int64(pointer, (int64_t)place->index);
+	else
+		put_name(pointer, place->name);
+}
+
+bool ath_is_enough(const struct ath_violations *violations)
+{
+	return violations->count > MOST_VIOLATIONS;
+}
+
+static void add_violation(struct ath_binding *binding, const struct ath_place *place,
+			  const char *what, const char *detail)
+{
+	struct ath_violations *violations = binding->violations;
+	struct ath_violation *violation = ath_new(binding->arena, struct ath_violation, 1);
+	struct ath_buffer pointer;
+
 	if (violation == NULL)
 		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	violation->pointer = pointer_to(binding->arena, name);
-	violation->detail = ath_arena_copy(binding->arena, text, strlen(text));
+	ath_buffer_init(&pointer, binding->arena, SIZE_MAX);
+	put_place(&pointer, place);
+	violation->pointer = ath_buffer_c_string(&pointer);
+	violation->detail = ath_arena_printf(binding->arena, "%s%s", what, detail);
 	if (violation->detail == NULL)
 		return;
-	*binding->tail = violation;
-	binding->tail = &violation->next;
+	*violations->tail = violation;
+	violations->tail = &violation->next;
+}
+
+static void refuse_at(struct ath_binding *binding, const struct ath_place *place,
+		      const char *detail)
+{
+	if (ath_is_enough(binding->violations))
+		return;
+	if (binding->violations->count++ < MOST_VIOLATIONS)
+		add_violation(binding, place, binding->what, detail);
+	else
+		add_violation(binding, NULL, "", "there is more: only the first 100 are told");
+}
+
+void ath_refuse(struct ath_binding *binding, struct ath_text name, const char *format, ...)
+{
+	const struct ath_place place = { .outer = binding->place, .name = name };
+	char detail[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	refuse_at(binding, &place, detail);
 }
 
 /* ---- one value of each type --------------------------------------------------------------- */
 
-static struct ath_text raw(const struct binding *binding, const struct ath_json_token *token)
+static struct ath_text raw(const struct ath_binding *binding, const struct ath_json_token *token)
 {
 	return (struct ath_text){ binding->document->text + token->start, token->length };
 }
@@ -91,7 +113,7 @@ static bool is_email(struct ath_text text)
 	return dot != NULL && dot > at + 1 && dot < end - 1 && at[1] != '.';
 }
 
-static void take_text(struct binding *binding, const struct ath_member *column,
+static void take_text(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	struct ath_text name = ath_text(column->name), text;
@@ -99,7 +121,7 @@ static void take_text(struct binding *binding, const struct ath_member *column,
 	char *copy;
 
 	if (token->type != ATH_JSON_STRING) {
-		refuse(binding, name, "must be a string");
+		ath_refuse(binding, name, "must be a string");
 		return;
 	}
 	text = ath_json_string(binding->arena, binding->document, token);
@@ -108,13 +130,15 @@ static void take_text(struct binding *binding, const struct ath_member *column,
 		return; /* the arena remembers */
 	length = ath_utf8_length(text.data, text.length);
 	if (memchr(copy, '\0', text.length) != NULL)
-		refuse(binding, name, "must not hold the character U+0000");
+		ath_refuse(binding, name, "must not hold the character U+0000");
 	else if (column->max_length > 0 && length > column->max_length)
-		refuse(binding, name, "must be at most %zu characters long", column->max_length);
+		ath_refuse(binding, name, "must be at most %zu characters long",
+			   column->max_length);
 	else if (length < column->min_length)
-		refuse(binding, name, "must be at least %zu characters long", column->min_length);
+		ath_refuse(binding, name, "must be at least %zu characters long",
+			   column->min_length);
 	else if (column->format == ATH_EMAIL && !is_email(text))
-		refuse(binding, name, "must be an email address");
+		ath_refuse(binding, name, "must be an email address");
 	else
 		ath_member_set(column, binding->object, &copy);
 }
@@ -134,7 +158,7 @@ static void integer_bounds(const struct ath_member *column, int64_t *least, int6
 	}
 }
 
-static void take_integer(struct binding *binding, const struct ath_member *column,
+static void take_integer(struct ath_binding *binding, const struct ath_member *column,
 			 const struct ath_json_token *token)
 {
 	int64_t least, most, value;
@@ -142,8 +166,8 @@ static void take_integer(struct binding *binding, const struct ath_member *colum
 	integer_bounds(column, &least, &most);
 	if (token->type != ATH_JSON_NUMBER || !ath_text_int64(raw(binding, token), &value) ||
 	    value < least || value > most) {
-		refuse(binding, ath_text(column->name), "must be an integer from %lld to %lld",
-		       (long long)least, (long long)most);
+		ath_refuse(binding, ath_text(column->name), "must be an integer from %lld to %lld",
+			   (long long)least, (long long)most);
 		return;
 	}
 	if (column->type == ATH_TYPE_INT16)
@@ -154,7 +178,7 @@ static void take_integer(struct binding *binding, const struct ath_member *colum
 		ath_member_set(column, binding->object, &value);
 }
 
-static void take_double(struct binding *binding, const struct ath_member *column,
+static void take_double(struct ath_binding *binding, const struct ath_member *column,
 			const struct ath_json_token *token)
 {
 	struct ath_text text = raw(binding, token);
@@ -166,17 +190,17 @@ static void take_double(struct binding *binding, const struct ath_member *column
 	if (copy != NULL)
 		value = strtod(copy, NULL);
 	if (copy == NULL || !isfinite(value))
-		refuse(binding, ath_text(column->name), "must be a number");
+		ath_refuse(binding, ath_text(column->name), "must be a number");
 	else if (column->min != column->max &&
 		 (value < (double)column->min || value > (double)column->max))
-		refuse(binding, ath_text(column->name), "must be a number from %lld to %lld",
-		       (long long)column->min, (long long)column->max);
+		ath_refuse(binding, ath_text(column->name), "must be a number from %lld to %lld",
+			   (long long)column->min, (long long)column->max);
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
 /* Exact, whether it comes as a number or as the text that goes out. */
-static void take_decimal(struct binding *binding, const struct ath_member *column,
+static void take_decimal(struct ath_binding *binding, const struct ath_member *column,
 			 const struct ath_json_token *token)
 {
 	struct ath_text name = ath_text(column->name);
@@ -184,63 +208,63 @@ static void take_decimal(struct binding *binding, const struct ath_member *colum
 
 	if ((token->type != ATH_JSON_NUMBER && token->type != ATH_JSON_STRING) ||
 	    !ath_decimal_parse(raw(binding, token), &value)) {
-		refuse(binding, name, "must be a decimal number of at most %d digits",
-		       ATH_DECIMAL_DIGITS);
+		ath_refuse(binding, name, "must be a decimal number of at most %d digits",
+			   ATH_DECIMAL_DIGITS);
 		return;
 	}
 	least = ath_decimal_of(column->min, 0);
 	most = ath_decimal_of(column->max, 0);
 	if (value.scale > column->scale && !ath_decimal_rescale(&value, column->scale))
-		refuse(binding, name, "must have at most %d digits behind the point",
-		       column->scale);
+		ath_refuse(binding, name, "must have at most %d digits behind the point",
+			   column->scale);
 	else if (ath_decimal_digits(value) - value.scale > column->precision - column->scale ||
 		 !ath_decimal_rescale(&value, column->scale))
-		refuse(binding, name, "must have at most %d digits before the point",
-		       column->precision - column->scale);
+		ath_refuse(binding, name, "must have at most %d digits before the point",
+			   column->precision - column->scale);
 	else if (column->min != column->max &&
 		 (ath_decimal_compare(value, least) < 0 || ath_decimal_compare(value, most) > 0))
-		refuse(binding, name, "must be a number from %lld to %lld", (long long)column->min,
-		       (long long)column->max);
+		ath_refuse(binding, name, "must be a number from %lld to %lld",
+			   (long long)column->min, (long long)column->max);
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
-static void take_bool(struct binding *binding, const struct ath_member *column,
+static void take_bool(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	bool value = token->type == ATH_JSON_TRUE;
 
 	if (token->type != ATH_JSON_TRUE && token->type != ATH_JSON_FALSE)
-		refuse(binding, ath_text(column->name), "must be true or false");
+		ath_refuse(binding, ath_text(column->name), "must be true or false");
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
-static void take_timestamp(struct binding *binding, const struct ath_member *column,
+static void take_timestamp(struct ath_binding *binding, const struct ath_member *column,
 			   const struct ath_json_token *token)
 {
 	struct ath_timestamp value;
 
 	if (token->type != ATH_JSON_STRING || !ath_timestamp_parse(raw(binding, token), &value))
-		refuse(binding, ath_text(column->name),
-		       "must be a time such as \"2024-05-06T07:08:09Z\"");
+		ath_refuse(binding, ath_text(column->name),
+			   "must be a time such as \"2024-05-06T07:08:09Z\"");
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
-static void take_date(struct binding *binding, const struct ath_member *column,
+static void take_date(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	struct ath_date value;
 
 	if (token->type != ATH_JSON_STRING || !ath_date_parse(raw(binding, token), &value))
-		refuse(binding, ath_text(column->name), "must be a day such as \"2024-05-06\"");
+		ath_refuse(binding, ath_text(column->name), "must be a day such as \"2024-05-06\"");
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
 /* All that there is to choose from, as far as it fits. */
-static void refuse_value(struct binding *binding, const struct ath_member *column)
+static void refuse_value(struct ath_binding *binding, const struct ath_member *column)
 {
 	struct ath_buffer list;
 
@@ -248,13 +272,13 @@ static void refuse_value(struct binding *binding, const struct ath_member *colum
 	for (size_t i = 0; column->values[i] != NULL; i++)
 		ath_buffer_printf(&list, "%s\"%s\"", i == 0 ? "" : ", ", column->values[i]);
 	if (list.failed)
-		refuse(binding, ath_text(column->name), "is none of its values");
+		ath_refuse(binding, ath_text(column->name), "is none of its values");
 	else
-		refuse(binding, ath_text(column->name), "must be one of %s",
-		       ath_buffer_c_string(&list));
+		ath_refuse(binding, ath_text(column->name), "must be one of %s",
+			   ath_buffer_c_string(&list));
 }
 
-static void take_enum(struct binding *binding, const struct ath_member *column,
+static void take_enum(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	struct ath_text text = { 0 };
@@ -270,13 +294,13 @@ static void take_enum(struct binding *binding, const struct ath_member *column,
 	refuse_value(binding, column);
 }
 
-static void take_uuid(struct binding *binding, const struct ath_member *column,
+static void take_uuid(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	struct ath_uuid value;
 
 	if (token->type != ATH_JSON_STRING || !ath_uuid_parse(raw(binding, token), &value))
-		refuse(binding, ath_text(column->name), "must be a UUID");
+		ath_refuse(binding, ath_text(column->name), "must be a UUID");
 	else
 		ath_member_set(column, binding->object, &value);
 }
@@ -294,7 +318,7 @@ static bool has_zero(const char *json)
 }
 
 /* What JSON there is, as it came. */
-static void take_json(struct binding *binding, const struct ath_member *column,
+static void take_json(struct ath_binding *binding, const struct ath_member *column,
 		      const struct ath_json_token *token)
 {
 	struct ath_text text = raw(binding, token);
@@ -307,12 +331,12 @@ static void take_json(struct binding *binding, const struct ath_member *column,
 	if (copy == NULL)
 		return; /* the arena remembers */
 	if (has_zero(copy))
-		refuse(binding, ath_text(column->name), "must not hold the character U+0000");
+		ath_refuse(binding, ath_text(column->name), "must not hold the character U+0000");
 	else
 		ath_member_set(column, binding->object, &copy);
 }
 
-static void take_bytes(struct binding *binding, const struct ath_member *column,
+static void take_bytes(struct ath_binding *binding, const struct ath_member *column,
 		       const struct ath_json_token *token)
 {
 	struct ath_text text = { 0 };
@@ -327,68 +351,196 @@ static void take_bytes(struct binding *binding, const struct ath_member *column,
 		return; /* the arena remembers */
 	value.data = bytes;
 	if (bytes == NULL || !ath_base64_decode(text, bytes, &value.length))
-		refuse(binding, ath_text(column->name), "must be base64");
+		ath_refuse(binding, ath_text(column->name), "must be base64");
 	else if (column->max_length > 0 && value.length > column->max_length)
-		refuse(binding, ath_text(column->name), "must be at most %zu bytes long",
-		       column->max_length);
+		ath_refuse(binding, ath_text(column->name), "must be at most %zu bytes long",
+			   column->max_length);
 	else
 		ath_member_set(column, binding->object, &value);
 }
 
 /* ---- arrays --------------------------------------------------------------------------------- */
 
-/* One element; false: it is not of the type. */
-static bool take_element(struct binding *binding, enum ath_type type,
-			 const struct ath_json_token *token, void *element)
+/* One element; what is wrong with it, or NULL. */
+static const char *take_element(struct ath_binding *binding, enum ath_type type,
+				const struct ath_json_token *token, void *element)
 {
 	const char *copy;
 	struct ath_text text;
 
 	if (type == ATH_TYPE_INT64_ARRAY)
 		return token->type == ATH_JSON_NUMBER &&
-		       ath_text_int64(raw(binding, token), (int64_t *)element);
-	if (token->type != ATH_JSON_STRING)
-		return false;
+				       ath_text_int64(raw(binding, token), (int64_t *)element)
+			       ? NULL
+			       : "must be an integer of 64 bits";
 	if (type == ATH_TYPE_UUID_ARRAY)
-		return ath_uuid_parse(raw(binding, token), (struct ath_uuid *)element);
+		return token->type == ATH_JSON_STRING && ath_uuid_parse(raw(binding, token),
+									(struct ath_uuid *)element)
+			       ? NULL
+			       : "must be a UUID";
+	if (token->type != ATH_JSON_STRING)
+		return "must be a string";
 	text = ath_json_string(binding->arena, binding->document, token);
 	copy = text.data == NULL ? NULL : ath_arena_copy(binding->arena, text.data, text.length);
 	memcpy(element, &copy, sizeof copy);
-	return copy != NULL && memchr(copy, '\0', text.length) == NULL;
+	return copy != NULL && memchr(copy, '\0', text.length) != NULL
+		       ? "must not hold the character U+0000"
+		       : NULL; /* without memory the arena remembers */
 }
 
-static void take_array(struct binding *binding, const struct ath_member *column,
+/* What a shape says nothing of may be as long as a page. */
+enum { USUAL_ITEMS = 1000 };
+
+/* Are there as many as the member asks for? */
+static bool has_right_count(struct ath_binding *binding, const struct ath_member *member,
+			    uint32_t count)
+{
+	size_t most = member->max_items > 0               ? member->max_items
+		      : binding->model->kind == ATH_SHAPE ? USUAL_ITEMS
+							  : SIZE_MAX;
+
+	if (count < member->min_items)
+		ath_refuse(binding, ath_text(member->name), "must have at least %zu items",
+			   member->min_items);
+	else if (count > most)
+		ath_refuse(binding, ath_text(member->name), "must have at most %zu items", most);
+	else
+		return true;
+	return false;
+}
+
+static void refuse_array(struct ath_binding *binding, const struct ath_member *column)
+{
+	ath_refuse(binding, ath_text(column->name), "must be a list of %s",
+		   column->type == ATH_TYPE_UUID_ARRAY    ? "UUIDs"
+		   : column->type == ATH_TYPE_INT64_ARRAY ? "integers"
+							  : "strings");
+}
+
+static void take_array(struct ath_binding *binding, const struct ath_member *column,
 		       const struct ath_json_token *token)
 {
+	const struct ath_place place = { .outer = binding->place, .name = ath_text(column->name) };
 	const struct ath_json_token *tokens = binding->document->tokens;
-	uint32_t own = (uint32_t)(token - tokens), count = 0;
 	size_t size = column->type == ATH_TYPE_UUID_ARRAY ? sizeof(struct ath_uuid) : 8;
-	char *items = NULL;
-	bool good = token->type == ATH_JSON_ARRAY;
+	size_t told = binding->violations->count;
+	struct ath_place item = { .outer = &place };
+	char *items;
 
-	if (good) {
-		items = ath_arena_zalloc(binding->arena, token->next - own, size);
-		if (items == NULL)
-			return; /* the arena remembers */
-		for (uint32_t at = own + 1; good && at < token->next; at = tokens[at].next)
-			good = take_element(binding, column->type, &tokens[at],
-					    items + size * count++);
+	if (token->type != ATH_JSON_ARRAY) {
+		refuse_array(binding, column);
+		return;
 	}
-	if (good)
-		ath_member_set(
-			column, binding->object,
-			&(struct ath_text_array){ (const char *const *)(void *)items, count });
-	else if (!ath_arena_failed(binding->arena))
-		refuse(binding, ath_text(column->name), "must be a list of %s",
-		       column->type == ATH_TYPE_UUID_ARRAY    ? "UUIDs"
-		       : column->type == ATH_TYPE_INT64_ARRAY ? "integers"
-							      : "strings");
+	if (!has_right_count(binding, column, token->count))
+		return;
+	items = ath_arena_zalloc(binding->arena, (size_t)token->count + 1, size);
+	if (items == NULL)
+		return; /* the arena remembers */
+	for (const struct ath_json_token *each = token + 1;
+	     each < tokens + token->next && !ath_is_enough(binding->violations);
+	     each = tokens + each->next, item.index++) {
+		const char *wrong =
+			take_element(binding, column->type, each, items + size * item.index);
+
+		if (wrong != NULL)
+			refuse_at(binding, &item, wrong);
+	}
+	if (binding->violations->count == told && !ath_arena_failed(binding->arena))
+		ath_member_set(column, binding->object,
+			       &(struct ath_text_array){ (const char *const *)(void *)items,
+							 token->count });
 }
 
-static void take_value(struct binding *binding, const struct ath_member *column,
-		       const struct ath_json_token *token)
+/* ---- objects and lists ----------------------------------------------------------------------- */
+
+static void take_members(struct ath_binding *binding);
+
+/*
+ * Reads a token into an object of another model; what is wrong with it is told, and the object
+ * stays as it is.
+ */
+static void take_inner(struct ath_binding *binding, const struct ath_model *model, void *object,
+		       const struct ath_place *place, const struct ath_json_token *token)
 {
-	static void (*const takers[])(struct binding *, const struct ath_member *,
+	struct ath_binding inner = *binding;
+
+	inner.source = token;
+	inner.model = model;
+	inner.object = object;
+	inner.place = place;
+	if (token->type != ATH_JSON_OBJECT)
+		refuse_at(&inner, place, "must be an object");
+	else
+		take_members(&inner);
+}
+
+/* NULL: the arena remembers. */
+static void *new_inner(struct ath_binding *binding, const struct ath_model *model)
+{
+	struct ath_error error = { 0 };
+	void *object = ath_arena_zalloc(binding->arena, 1, ath_model_extent(model));
+	char *memory = object;
+
+	/* without its defaults it is as good as without memory: the request ends in 500 */
+	if (object != NULL && ath_model_lay_out(model, &memory, &error) != ATH_OK)
+		(void)ath_arena_beyond(binding->arena, 1);
+	return object;
+}
+
+/* One that must be there is already: a handler may look into it, whatever the client sent. */
+static void take_object(struct ath_binding *binding, const struct ath_member *member,
+			const struct ath_json_token *token)
+{
+	const struct ath_place place = { .outer = binding->place, .name = ath_text(member->name) };
+	char *at = (char *)binding->object + member->offset;
+	void *object;
+
+	memcpy(&object, at, sizeof object);
+	if (object == NULL)
+		object = new_inner(binding, member->target);
+	if (object == NULL)
+		return;
+	memcpy(at, &object, sizeof object);
+	take_inner(binding, member->target, object, &place, token);
+}
+
+static void take_list(struct ath_binding *binding, const struct ath_member *member,
+		      const struct ath_json_token *token)
+{
+	const struct ath_place place = { .outer = binding->place, .name = ath_text(member->name) };
+	const struct ath_json_token *tokens = binding->document->tokens;
+	struct ath_place item = { .outer = &place };
+	struct ath_any_list list = { 0 };
+
+	if (token->type != ATH_JSON_ARRAY) {
+		ath_refuse(binding, place.name, "must be a list");
+		return;
+	}
+	if (!has_right_count(binding, member, token->count))
+		return;
+	list.items = ath_new(binding->arena, void *, (size_t)token->count + 1);
+	if (list.items == NULL)
+		return;
+	for (const struct ath_json_token *each = token + 1;
+	     each < tokens + token->next && !ath_is_enough(binding->violations);
+	     each = tokens + each->next) {
+		void *object = new_inner(binding, member->target);
+
+		if (object == NULL)
+			break;
+		list.items[list.count++] = object;
+		take_inner(binding, member->target, object, &item, each);
+		item.index++;
+	}
+	memcpy((char *)binding->object + member->offset, &list, sizeof list);
+}
+
+/* ---- any value ----------------------------------------------------------------------------- */
+
+void ath_bind_value(struct ath_binding *binding, const struct ath_member *member,
+		    const struct ath_json_token *token)
+{
+	static void (*const takers[])(struct ath_binding *, const struct ath_member *,
 				      const struct ath_json_token *) = {
 		[ATH_TYPE_TEXT] = take_text,           [ATH_TYPE_BOOL] = take_bool,
 		[ATH_TYPE_INT16] = take_integer,       [ATH_TYPE_INT32] = take_integer,
@@ -400,27 +552,44 @@ static void take_value(struct binding *binding, const struct ath_member *column,
 		[ATH_TYPE_INT64_ARRAY] = take_array,   [ATH_TYPE_UUID_ARRAY] = take_array,
 	};
 
-	if (token->type != ATH_JSON_NULL)
-		takers[column->type](binding, column, token);
-	else if (ath_column_is_nullable(column))
-		ath_member_set_null(column, binding->object);
+	if (token->type == ATH_JSON_NULL && ath_column_is_nullable(member))
+		ath_member_set_null(member, binding->object);
+	else if (token->type == ATH_JSON_NULL)
+		ath_refuse(binding, ath_text(member->name), "must not be null");
+	else if (member->kind == ATH_MEMBER_OBJECT)
+		take_object(binding, member, token);
+	else if (member->kind == ATH_MEMBER_LIST)
+		take_list(binding, member, token);
 	else
-		refuse(binding, ath_text(column->name), "must not be null");
+		takers[member->type](binding, member, token);
 }
 
 /* ---- the object ---------------------------------------------------------------------------- */
 
-static const struct ath_member *column_named(const struct ath_model *model, struct ath_text name)
+/* Is it one that a client can name? */
+static bool is_member(const struct ath_member *member)
+{
+	return member->kind == ATH_MEMBER_COLUMN || ath_member_is_nested(member);
+}
+
+const struct ath_member *ath_member_named(const struct ath_model *model, struct ath_text name)
 {
 	for (size_t i = 0; i < model->member_count; i++)
-		if (model->members[i].kind == ATH_MEMBER_COLUMN &&
-		    ath_text_is(name, model->members[i].name))
+		if (is_member(&model->members[i]) && ath_text_is(name, model->members[i].name))
 			return &model->members[i];
 	return NULL;
 }
 
+void ath_bind_unknown(struct ath_binding *binding, struct ath_text name)
+{
+	for (size_t i = 0; i < binding->model->member_count; i++)
+		if (binding->model->members[i].kind == ATH_MEMBER_IGNORE_UNKNOWN)
+			return;
+	ath_refuse(binding, name, "is not known here");
+}
+
 /* A key that the database gives, or that a row is known by, is not the client's to set. */
-static bool is_settable(const struct binding *binding, const struct ath_member *column)
+static bool is_settable(const struct ath_binding *binding, const struct ath_member *column)
 {
 	if (ath_column_is_read_only(column) || column->version || column->update_function != NULL)
 		return false;
@@ -428,21 +597,21 @@ static bool is_settable(const struct binding *binding, const struct ath_member *
 	       (binding->mode == ATH_BIND_NEW && !ath_column_is_filled(binding->model, column));
 }
 
-static void take_member(struct binding *binding, const struct ath_json_token *name,
+static void take_member(struct ath_binding *binding, const struct ath_json_token *name,
 			const struct ath_json_token *value)
 {
 	struct ath_text text = ath_json_string(binding->arena, binding->document, name);
-	const struct ath_member *column;
+	const struct ath_member *member;
 
 	if (text.data == NULL)
 		return;
-	column = column_named(binding->model, text);
-	if (column == NULL)
-		refuse(binding, text, "is not known here");
-	else if (!is_settable(binding, column))
-		refuse(binding, text, "cannot be set");
+	member = ath_member_named(binding->model, text);
+	if (member == NULL)
+		ath_bind_unknown(binding, text);
+	else if (!is_settable(binding, member))
+		ath_refuse(binding, text, "cannot be set");
 	else
-		take_value(binding, column, value);
+		ath_bind_value(binding, member, value);
 }
 
 static bool has_default(const struct ath_member *column)
@@ -451,17 +620,27 @@ static bool has_default(const struct ath_member *column)
 	       column->default_function != NULL || column->update_function != NULL;
 }
 
-static void require_members(struct binding *binding)
+void ath_bind_missing(struct ath_binding *binding, const struct ath_member *member)
 {
-	const struct ath_json_token *object = &binding->document->tokens[0];
+	if (is_member(member) && !ath_column_is_nullable(member) &&
+	    !ath_column_is_filled(binding->model, member) && !has_default(member))
+		ath_refuse(binding, ath_text(member->name), "is required");
+}
 
-	for (size_t i = 0; i < binding->model->member_count; i++) {
+static void take_members(struct ath_binding *binding)
+{
+	const struct ath_json_token *tokens = binding->document->tokens;
+	const struct ath_json_token *end = tokens + binding->source->next;
+
+	for (const struct ath_json_token *name = binding->source + 1;
+	     name < end && !ath_is_enough(binding->violations); name = tokens + name[1].next)
+		take_member(binding, name, name + 1);
+	for (size_t i = 0; binding->mode == ATH_BIND_NEW && i < binding->model->member_count; i++) {
 		const struct ath_member *member = &binding->model->members[i];
 
-		if (member->kind == ATH_MEMBER_COLUMN && !ath_column_is_nullable(member) &&
-		    !ath_column_is_filled(binding->model, member) && !has_default(member) &&
-		    ath_json_member(binding->document, object, member->name) == NULL)
-			refuse(binding, ath_text(member->name), "is required");
+		if (is_member(member) &&
+		    ath_json_member(binding->document, binding->source, member->name) == NULL)
+			ath_bind_missing(binding, member);
 	}
 }
 
@@ -470,23 +649,13 @@ const struct ath_violation *ath_json_to_row(struct ath_arena *arena,
 					    const struct ath_model *model, enum ath_bind_mode mode,
 					    void *object)
 {
-	struct binding binding = {
-		.arena = arena, .document = document, .model = model, .mode = mode, .object = object
-	};
-	const struct ath_json_token *tokens = document->tokens;
+	struct ath_violations violations = { .tail = &violations.first };
+	struct ath_binding binding = { .arena = arena,
+				       .violations = &violations,
+				       .document = document,
+				       .mode = mode,
+				       .what = "" };
 
-	binding.tail = &binding.first;
-	if (tokens[0].type != ATH_JSON_OBJECT) {
-		struct ath_violation *violation = ath_new(arena, struct ath_violation, 1);
-
-		if (violation != NULL)
-			*violation = (struct ath_violation){ .pointer = "",
-							     .detail = "must be an object" };
-		return violation;
-	}
-	for (uint32_t at = 1; at < tokens[0].next; at = tokens[at + 1].next)
-		take_member(&binding, &tokens[at], &tokens[at + 1]);
-	if (mode == ATH_BIND_NEW)
-		require_members(&binding);
-	return binding.first;
+	take_inner(&binding, model, object, NULL, document->tokens);
+	return violations.first;
 }

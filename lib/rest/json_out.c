@@ -1,4 +1,4 @@
-/* json_out.c - rows as JSON, straight from their structs into the response. */
+/* json_out.c - rows and shapes as JSON, straight from their structs into the response. */
 #include <stdio.h>
 
 #include "rest/internal.h"
@@ -141,6 +141,66 @@ static bool put_relation(struct ath_buffer *out, char before, const struct ath_m
 	return true;
 }
 
+static void put_nullable_row(struct ath_buffer *out, const struct ath_model *model,
+			     const void *object, const struct ancestor *outer)
+{
+	if (object == NULL)
+		ath_buffer_append(out, "null", 4);
+	else
+		put_row(out, model, object, outer);
+}
+
+/* Deeper than any document that can be read: most likely one that holds itself. */
+static bool is_too_deep(const struct ancestor *self)
+{
+	int depth = 0;
+
+	for (; self != NULL && depth <= ATH_JSON_MAX_DEPTH; self = self->outer)
+		depth++;
+	return depth > ATH_JSON_MAX_DEPTH;
+}
+
+/* Of a shape nothing is left out, so that it can be read again. */
+static void put_nested(struct ath_buffer *out, char before, const struct ath_member *member,
+		       const struct ancestor *self)
+{
+	const char *at = (const char *)self->object + member->offset;
+	struct ath_any_list list;
+
+	put_name(out, before, member->name);
+	if (is_too_deep(self)) {
+		out->failed = true;
+		return;
+	}
+	if (member->kind == ATH_MEMBER_OBJECT) {
+		put_nullable_row(out, member->target, *(void *const *)(const void *)at, self);
+		return;
+	}
+	memcpy(&list, at, sizeof list);
+	if (list.items == NULL && member->nullable) {
+		ath_buffer_append(out, "null", 4);
+		return;
+	}
+	ath_buffer_append(out, "[", 1);
+	for (size_t i = 0; i < list.count; i++) {
+		ath_buffer_append(out, ",", i > 0);
+		put_nullable_row(out, member->target, list.items[i], self);
+	}
+	ath_buffer_append(out, "]", 1);
+}
+
+/* What is no column; false: nothing of it is shown. */
+static bool put_other(struct ath_buffer *out, char before, const struct ath_member *member,
+		      const struct ancestor *self)
+{
+	if (ath_member_is_relation(member))
+		return put_relation(out, before, member, self);
+	if (!ath_member_is_nested(member))
+		return false;
+	put_nested(out, before, member, self);
+	return true;
+}
+
 /* An enum is its text. */
 static void put_column(struct ath_buffer *out, char before, const struct ath_member *column,
 		       const void *object)
@@ -158,15 +218,13 @@ static void put_row(struct ath_buffer *out, const struct ath_model *model, const
 		    const struct ancestor *outer)
 {
 	const struct ancestor self = { .object = object, .outer = outer };
+	const struct ath_member *end = model->members + model->member_count;
 	char before = '{'; /* a column at least follows it */
 
-	for (size_t i = 0; i < model->member_count; i++) {
-		const struct ath_member *member = &model->members[i];
-
+	for (const struct ath_member *member = model->members; member < end; member++) {
 		if (member->kind == ATH_MEMBER_COLUMN)
 			put_column(out, before, member, object);
-		else if (!ath_member_is_relation(member) ||
-			 !put_relation(out, before, member, &self))
+		else if (!put_other(out, before, member, &self))
 			continue;
 		before = ',';
 	}

@@ -82,11 +82,12 @@ static const struct ath_violation *violations_of(struct ath_request *request,
 	return first;
 }
 
-static void log_error(const struct ath_request *request, const struct ath_error *error)
+void ath_log_error(const struct ath_request *request, const char *event,
+		   const struct ath_error *error)
 {
 	struct ath_log_line line;
 
-	ath_log_begin(&line, request->web->log, ATH_LOG_ERROR, "session");
+	ath_log_begin(&line, request->web->log, ATH_LOG_ERROR, event);
 	ath_log_text(&line, "id", request->id);
 	ath_log_text(&line, "error", ath_status_text(error->status));
 	ath_log_text(&line, "sqlstate", error->sqlstate);
@@ -114,7 +115,7 @@ struct ath_response *ath_error_problem(struct ath_request *request, const struct
 	}
 	/* what breaks a stream off is told nowhere else */
 	if ((http >= 500 || request->sent != NULL) && error->status != ATH_ECANCELED)
-		log_error(request, error);
+		ath_log_error(request, "session", error);
 	if (http == 503 && error->status != ATH_EUNKNOWN)
 		retry_after = ath_engine_retry_after(engine);
 	return ath_problem_full(request, http, type, detail, violations_of(request, error),

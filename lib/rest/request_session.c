@@ -107,18 +107,10 @@ static void read_body(struct ath_request *request, const struct ath_model *model
 
 void *ath_bind(struct ath_request *request, const struct ath_model *model)
 {
-	void *object = ath_arena_zalloc(request->arena, 1, model->size);
-	struct ath_error error = { 0 };
+	void *object;
 
-	if (object == NULL) { /* the handler may look into it all the same */
-		ath_request_fail(request, NULL);
-		return ath_arena_beyond(request->arena, model->size);
-	}
-	if (ath_fill_defaults(model, object, &error) != ATH_OK) {
-		ath_request_fail(request, NULL);
-		return object;
-	}
-	read_body(request, model, ATH_BIND_NEW, object);
+	if (ath_object_new(request, model, &object))
+		read_body(request, model, ATH_BIND_NEW, object);
 	return object;
 }
 

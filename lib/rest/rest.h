@@ -1,8 +1,8 @@
 /*
  * rest.h - where models meet requests: the session of a request, rows as JSON, JSON as rows.
  *
- * What a client sends is checked against the model, and all that is wrong comes back in one
- * 422. A request whose session is in error is answered with that error's problem, whatever
+ * What a client sends is checked against the model or the shape, and all that is wrong comes back
+ * in one 422. A request whose session is in error is answered with that error's problem, whatever
  * the handler returned.
  */
 #ifndef ATH_REST_H
@@ -67,6 +67,10 @@ ATH_API struct ath_response *ath_rows_csv(struct ath_request *request,
 					  const struct ath_model *model, struct ath_cursor *rows,
 					  const char *filename);
 ATH_API void *ath_bind(struct ath_request *request, const struct ath_model *model);
+ATH_API void *ath_bind_shape(struct ath_request *request, const struct ath_model *model);
+ATH_API void *ath_bind_args(struct ath_request *request, const struct ath_model *model);
+ATH_API void *ath_bind_form(struct ath_request *request, const struct ath_model *model);
+ATH_API void *ath_bind_headers(struct ath_request *request, const struct ath_model *model);
 ATH_API void ath_patch(struct ath_request *request, const struct ath_model *model, void *object);
 ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 					      const struct ath_model *model, const void *object,
@@ -87,7 +91,7 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
  *	user_patch(req, user)                   the members that were sent; null clears
  *	user_created(req, user, "/users/%d", n) 201 with Location and the row
  */
-#define ATH_DECLARE_SHOWING_(T)                                                                    \
+#define ATH_DECLARE_JSON_(T)                                                                       \
 	ATH_FUNCTION_ struct ath_response *T##_json(struct ath_request *request, int status,       \
 						    const struct T *object)                        \
 	{                                                                                          \
@@ -98,7 +102,10 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 	{                                                                                          \
 		return ath_rows_json(request, status, &T##_model, (void *const *)list.items,       \
 				     list.count);                                                  \
-	}                                                                                          \
+	}
+
+#define ATH_DECLARE_SHOWING_(T)                                                                    \
+	ATH_DECLARE_JSON_(T)                                                                       \
 	ATH_FUNCTION_ struct ath_response *T##_ndjson(                                             \
 		struct ath_request *request, struct ath_cursor *rows, const char *filename)        \
 	{                                                                                          \
@@ -147,9 +154,53 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
 	ATH_DECLARE_SHOWING_(T)                                                                    \
 	struct T##_list /* the caller's semicolon */
 
+/*
+ * The functions of a shape (ATH_MODEL_SHAPE). What is wrong answers the request with one 422 that
+ * names all of it, the first 100 mistakes. What they give is never NULL, nor are the objects and
+ * texts that it must have; of a request that failed it is not what was sent (ath_request_failed()).
+ *
+ *	struct order *order_bind(req)           from a JSON body: "/lines/3/amount" must be ...
+ *	struct order *order_bind_args(req)      from the query arguments, by the members' names and
+ *	                                        types; only arrays take a name more than once
+ *	struct order *order_bind_form(req)      likewise from a form's fields; files are apart
+ *	struct order *order_bind_headers(req)   likewise from headers: user_agent is User-Agent;
+ *	                                        of others nothing is said
+ *	order_json(req, 200, order)             all its members, with objects and lists
+ *	order_list_json(req, 200, list)
+ *
+ * Members, arguments and fields that the shape does not have are refused by name, unless it says
+ * ATH_IGNORE_UNKNOWN. Shapes in the list of models are checked at start, others each time they are
+ * bound: a wrong one answers with 500, nothing of it is there, and the log says why.
+ */
+#define ATH_DECLARE_SHAPE_FUNCTIONS(T)                                                             \
+	ATH_DECLARE_JSON_(T)                                                                       \
+	ATH_FUNCTION_ struct T *T##_bind(struct ath_request *request)                              \
+	{                                                                                          \
+		return (struct T *)ath_bind_shape(request, &T##_model);                            \
+	}                                                                                          \
+	ATH_FUNCTION_ struct T *T##_bind_args(struct ath_request *request)                         \
+	{                                                                                          \
+		return (struct T *)ath_bind_args(request, &T##_model);                             \
+	}                                                                                          \
+	ATH_FUNCTION_ struct T *T##_bind_form(struct ath_request *request)                         \
+	{                                                                                          \
+		return (struct T *)ath_bind_form(request, &T##_model);                             \
+	}                                                                                          \
+	ATH_FUNCTION_ struct T *T##_bind_headers(struct ath_request *request)                      \
+	{                                                                                          \
+		return (struct T *)ath_bind_headers(request, &T##_model);                          \
+	}                                                                                          \
+	struct T##_list /* the caller's semicolon */
+
+/** Declares the functions of a shape behind its struct: ATH_DECLARE_SHAPE(order); */
+#define ATH_DECLARE_SHAPE(T)                                                                       \
+	ATH_LIST_(T)                                                                               \
+	ATH_DECLARE_SHAPE_FUNCTIONS(T)
+
 /**
  * In two parts, where a struct has a list of its own kind, or two have lists of each other:
- * ATH_DECLARE_LIST(node); before the struct, and ATH_DECLARE_FUNCTIONS(node, id); behind it.
+ * ATH_DECLARE_LIST(node); before the struct, and behind it ATH_DECLARE_FUNCTIONS(node, id); or, of
+ * a shape, ATH_DECLARE_SHAPE_FUNCTIONS(node);
  */
 #define ATH_DECLARE_LIST(T)                                                                        \
 	ATH_LIST_(T)                                                                               \

@@ -79,6 +79,14 @@ const char *const *ath_form_list(struct ath_request *request, const char *name, 
 	return ath_pair_list(request->arena, form->fields, form->field_count, name, count);
 }
 
+const struct ath_pair *ath_form_fields(struct ath_request *request, size_t *count)
+{
+	const struct ath_form *form = form_of(request);
+
+	*count = form == NULL ? 0 : form->field_count;
+	return form == NULL ? NULL : form->fields;
+}
+
 const struct ath_file *ath_form_file(struct ath_request *request, const char *name)
 {
 	const struct ath_form *form = form_of(request);

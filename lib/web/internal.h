@@ -129,6 +129,8 @@ struct ath_form {
 	size_t file_count;
 };
 bool ath_form_read_multipart(struct ath_request *request, struct ath_form *form, const char *type);
+/* All fields of the form in the body that are no files; NULL: none, or the request failed. */
+const struct ath_pair *ath_form_fields(struct ath_request *request, size_t *count);
 /* The handler reads the body itself. */
 bool ath_request_streams_body(const struct ath_request *request);
 

@@ -438,6 +438,11 @@ int64_t ath_request_deadline(const struct ath_request *request)
 	return request->deadline;
 }
 
+bool ath_request_failed(const struct ath_request *request)
+{
+	return request->failure != NULL || ath_arena_failed(request->arena);
+}
+
 const struct ath_error *ath_request_error(const struct ath_request *request)
 {
 	return request->error;

@@ -146,6 +146,11 @@ ATH_API const char *ath_request_id(const struct ath_request *request);
 ATH_API struct ath_arena *ath_request_arena(struct ath_request *request);
 /** When the request must be answered, on ath_now()'s clock. */
 ATH_API int64_t ath_request_deadline(const struct ath_request *request);
+/**
+ * Has it failed, by what the client sent or for want of memory? Its answer is made then, whatever
+ * the handler returns. For handlers that do more than a session stores.
+ */
+ATH_API bool ath_request_failed(const struct ath_request *request);
 
 /**
  * The error of a session that has become the answer, for handlers of errors and .after; NULL: it

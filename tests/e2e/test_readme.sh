@@ -78,10 +78,13 @@ check "what shop.c does otherwise than it says" "$said" ''
 # ---- the first endpoint ---------------------------------------------------------------------
 
 cp -r app sql "$shown/"
-cp "$shown"/notes.[ch] "$shown/app/"
+cp "$shown"/notes.[ch] "$shown/trips.c" "$shown/app/"
 cp "$shown/notes.migration" "$shown/sql/20260102000000_notes.sql"
 sed -n 's/^+//p' "$shown/notes.routes" >"$work/routes"
+echo 'ATH_GROUP("/trips", trips),' >>"$work/routes"
 sed -i -e '0,/^#include/s//#include "notes.h"\n&/' "$shown/app/main.c" "$shown/app/models.c"
+sed -i -e 's/^static const struct ath_route routes/extern const struct ath_route trips[];\n&/' \
+	"$shown/app/main.c"
 sed -i -e "/ath_route routes\[\]/r $work/routes" "$shown/app/main.c"
 sed -i -e 's/^\(const struct ath_model .*\), NULL };/\1, \&note_model, NULL };/' \
 	"$shown/app/models.c"
@@ -97,6 +100,19 @@ row GET /notes '' 200 '[{"id":1,"text":"feed the furnace","done":false,"created_
 row PATCH /notes/1 '{"done": true}' 200 '"done":true'
 row PATCH /notes/2 '{"done": true}' 404 'no such note'
 row GET '/notes?open=yes' '' 200 '=[]'
+trip='{"traveller":"ada@example.org","notes":null,"legs":[{"from":"Graz","to":"Wien",'
+row POST /trips "$trip\"day\":\"2024-05-06\"}]}" 200 "=$trip\"day\":\"2024-05-06\"}]}"
+row POST /trips '{"legs": [{"from": "Graz", "too": "Wien"}]}' 422 "$(at /traveller 'is required')" \
+	"$(at /legs/0/too 'is not known here')" "$(at /legs/0/to 'is required')" \
+	"$(at /legs/0/day 'is required')" '!/notes'
+row POST /trips "$trip\"day\":1,\"a/b~\":[]},7],\"%\":0}" 422 "$(at /legs/0/day)" \
+	"$(at /legs/0/a~1b~0 'is not known here')" "$(at /legs/1 'must be an object')" "$(at /%)"
+row GET '/trips/forecast?place=Graz&unit=C&unit=F' '' 200 \
+	'={"place":"Graz","days":3,"unit":["C","F"]}'
+row GET '/trips/forecast?days=10&place=&Place=Graz' '' 422 \
+	"$(at /Place 'the query argument is not known here')" \
+	"$(at /place 'the query argument must be at least 1 ')" \
+	"$(at /days 'the query argument must be an integer from 1 to 9')"
 check "the migration is taken back" "$(DATABASE_URL=$database "$WORKER_PROGRAM" migrate down 2>&1 &&
 	query "select to_regclass('notes') is null")" $'20260102000000_notes.sql\nt'
 

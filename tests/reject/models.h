@@ -59,4 +59,19 @@ struct total {
 };
 ATH_DECLARE_RESULT(total);
 
+/* What a body holds. */
+struct line {
+	const char *product;
+	int32_t amount;
+};
+ATH_DECLARE_SHAPE(line);
+
+struct order {
+	const char *customer;
+	struct line *first;
+	struct line_list lines;
+	struct user *seller;
+};
+ATH_DECLARE_SHAPE(order);
+
 #endif

@@ -54,6 +54,17 @@ ATH_MODEL(user, "users",
 	  ATH_HAS_MANY(user, posts, post, user_id),
 	  ATH_HAS_ONE(user, profile, profile, user_id));
 
+ATH_MODEL_SHAPE(line,
+	  ATH_COLUMN(line, product, .max_length = 20),
+	  ATH_COLUMN(line, amount, .min = 1, .max = 99));
+
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer, .format = ATH_EMAIL),
+	  ATH_OBJECT(order, first, line, .nullable = true),
+	  ATH_LIST_OF(order, lines, line, .min_items = 1, .max_items = 100),
+	  ATH_OBJECT(order, seller, user),
+	  ATH_IGNORE_UNKNOWN);
+
 /* a list of its own kind */
 ATH_DECLARE_LIST(node);
 struct node {

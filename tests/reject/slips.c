@@ -905,6 +905,94 @@ size_t count(const int64_t *ids)
 }
 #endif
 
+/* ---- shapes -------------------------------------------------------------------------- */
+
+#ifdef OBJECT_OF_A_MISSPELT_MEMBER
+/* gcc: 'struct order' has no member named 'frist' */
+/* clang: no member named 'frist' in */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_OBJECT(order, frist, line));
+#endif
+
+#ifdef OBJECT_OF_ANOTHER_MODEL
+/* gcc: '_Generic' selector of type 'struct user *' is not compatible */
+/* clang: controlling expression type 'struct user *' not compatible with any generic */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_OBJECT(order, seller, line));
+#endif
+
+#ifdef OBJECT_OF_A_LIST
+/* gcc: '_Generic' selector of type 'struct line_list' is not compatible */
+/* clang: controlling expression type 'struct line_list' not compatible with any generic */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_OBJECT(order, lines, line));
+#endif
+
+#ifdef LIST_OF_AN_OBJECT
+/* gcc: '0->first' is a pointer; did you mean to use '->'? */
+/* clang: member reference type 'struct line *' is a pointer */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_LIST_OF(order, first, line));
+#endif
+
+#ifdef LIST_OF_NO_MODEL
+/* gcc: 'lines_model' undeclared */
+/* clang: use of undeclared identifier 'lines_model' */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_LIST_OF(order, lines, lines));
+#endif
+
+#ifdef COLUMN_OF_AN_OBJECT
+/* gcc: '_Generic' selector of type 'struct line *' is not compatible */
+/* clang: controlling expression type 'struct line *' not compatible with any generic */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_COLUMN(order, first));
+#endif
+
+#ifdef UNKNOWN_OPTION_OF_A_LIST
+/* gcc: 'const struct ath_member' has no member named 'most_items' */
+/* clang: field designator 'most_items' does not refer to any field in type 'const struct ath_m */
+ATH_MODEL_SHAPE(order,
+	  ATH_COLUMN(order, customer),
+	  ATH_LIST_OF(order, lines, line, .most_items = 7));
+#endif
+
+#ifdef TABLE_OF_A_SHAPE
+/* gcc: incompatible types when initializing type 'enum ath_member_kind' using type 'char *' */
+/* clang: incompatible pointer to integer conversion initializing 'enum ath_member_kind' with an */
+ATH_MODEL_SHAPE(line, "lines",
+	  ATH_COLUMN(line, product),
+	  ATH_COLUMN(line, amount));
+#endif
+
+#ifdef SHAPE_ADDED
+/* gcc: implicit declaration of function 'order_add' */
+/* clang: implicit declaration of function 'order_add' */
+void slip(struct slip s, struct ath_query *q)
+{
+	(void)q;
+	order_add(s.db, NULL);
+}
+#endif
+
+#ifdef SHAPE_OF_ANOTHER_KIND
+/* gcc: initialization of 'struct line *' from incompatible pointer type 'struct order *' */
+/* clang: incompatible pointer types initializing 'struct line *' with an expression of type 's */
+void slip(struct slip s, struct ath_query *q)
+{
+	struct line *line = order_bind(s.req);
+
+	(void)q;
+	(void)line_json(s.req, 200, line);
+}
+#endif
+
 /* ---- requests ------------------------------------------------------------------------ */
 
 #ifdef WRONG_STRUCT_ANSWERED

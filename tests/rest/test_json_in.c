@@ -407,9 +407,11 @@ static void test_more_violations_than_are_told(void **state)
 	ath_buffer_string(&text, "}");
 	violation = bind_text(&thing_model, ATH_BIND_NEW, &thing, text.data, text.length);
 	assert_false(ath_arena_failed(arena));
-	for (; violation != NULL; violation = violation->next, count++)
+	for (; violation->next != NULL; violation = violation->next, count++)
 		assert_int_equal(atoi(violation->pointer + 2), count);
 	assert_int_equal(count, 100);
+	assert_string_equal(violation->pointer, "");
+	assert_string_equal(violation->detail, "there is more: only the first 100 are told");
 	ath_buffer_free(&text);
 }
 

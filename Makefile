@@ -78,7 +78,11 @@ $(BUILD)/users: $(APP_OBJ) $(BUILD)/libathanor.a
 $(BUILD)/tests/web/test_fcgx: LIBS_EXTRA += -lfcgi
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS) -lcmocka
+
+# the application's own have all of it but its main()
+$(filter $(BUILD)/tests/app/%,$(TEST_BIN)): $(filter-out %/main.o,$(APP_OBJ))
+$(BUILD)/tests/app/%.o: CPPFLAGS_ALL += -Iapp
 
 $(BUILD)/tests/bench/threads: $(BUILD)/tests/bench/threads.o
 	$(call say,LD,$@)

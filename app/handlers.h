@@ -1,8 +1,11 @@
-/* handlers.h - one function per route. */
+/* handlers.h - the application, and one function per route. */
 #ifndef HANDLERS_H
 #define HANDLERS_H
 
 #include <athanor.h>
+
+/** app.c: without main.c a test has all of it. */
+extern const struct ath_app app;
 
 /* users.c */
 struct ath_response *list_users(struct ath_request *req);

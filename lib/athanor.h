@@ -11,6 +11,7 @@
 #include "orm/orm.h"
 #include "rest/rest.h"
 #include "serve/serve.h"
+#include "serve/test.h"
 #include "web/web.h"
 
 #endif

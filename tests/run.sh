@@ -63,7 +63,8 @@ run_script()
 
 sql/cluster.sh start "$work/cluster" || exit 1
 ATHANOR_TEST_URL=$(sql/cluster.sh url "$work/cluster")
-export ATHANOR_TEST_URL
+DATABASE_URL=$ATHANOR_TEST_URL # of the application's own tests, which commit nothing
+export ATHANOR_TEST_URL DATABASE_URL
 
 for build in "$@"; do
 	for source in tests/*/test_*.c; do

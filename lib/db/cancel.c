@@ -32,7 +32,7 @@ static void run_cancel(struct ath_engine *engine, struct ath_batch *batch)
 	struct ath_connection *connection;
 
 	if (ath_pipeline_can_take(engine)) {
-		if (ath_engine_read(engine, batch, deadline) != ATH_OK)
+		if (ath_pipeline_read(engine, batch, deadline) != ATH_OK)
 			give_up(engine);
 		return;
 	}

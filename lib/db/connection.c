@@ -30,7 +30,7 @@ struct prepared {
 	char text[];
 };
 
-enum kind { PREPARE, FORGET, LIMIT, EXECUTE, SYNC };
+enum kind { PREPARE, FORGET, OWN, EXECUTE, SYNC };
 
 /* What an outcome will be for. */
 struct expected {
@@ -67,6 +67,7 @@ struct ath_connection {
 	struct prepared *newest, *oldest;
 	size_t prepared_count;
 	unsigned next_name;
+	struct ath_sandbox sandbox;
 };
 
 /* ---- prepared statements -------------------------------------------------------------- */
@@ -276,16 +277,16 @@ static enum ath_status prepare(struct ath_connection *connection, struct ath_bat
 static enum ath_status send_statement(struct ath_connection *connection, struct ath_batch *batch,
 				      size_t index)
 {
-	const struct ath_statement *statement = &batch->statements[index];
+	struct ath_statement statement = ath_sandbox_instead(&connection->sandbox, batch, index);
 	bool named = !connection->engine->url.pooler && connection->heard == NULL;
-	struct prepared *entry = named ? find_prepared(connection, statement) : NULL;
+	struct prepared *entry = named ? find_prepared(connection, &statement) : NULL;
 	enum ath_status status = ATH_OK;
 
 	if (named && entry == NULL)
-		status = prepare(connection, batch, statement, &entry);
+		status = prepare(connection, batch, &statement, &entry);
 	if (status == ATH_OK)
 		status = connection->driver->execute(connection->handle, named ? entry->name : NULL,
-						     statement, batch->bound[index]);
+						     &statement, batch->bound[index]);
 	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
 		status = ATH_ENOMEM;
 	return status;
@@ -312,15 +313,17 @@ static enum ath_status bind_all(struct ath_connection *connection, struct ath_ba
 	return status;
 }
 
-static enum ath_status send_limits(struct ath_connection *connection, struct ath_batch *batch)
+/* A statement that is not the batch's, and whose result nobody sees. */
+static enum ath_status send_own(struct ath_connection *connection, struct ath_batch *batch,
+				const char *text)
 {
-	struct ath_statement limits = ath_statement_of(connection->engine->limits);
+	struct ath_statement statement = ath_statement_of(text);
 	void *bound;
-	enum ath_status status = connection->driver->bind(&limits, batch->arena, &bound);
+	enum ath_status status = connection->driver->bind(&statement, batch->arena, &bound);
 
 	if (status == ATH_OK)
-		status = connection->driver->execute(connection->handle, NULL, &limits, bound);
-	if (status == ATH_OK && !expect(connection, LIMIT, 0, batch))
+		status = connection->driver->execute(connection->handle, NULL, &statement, bound);
+	if (status == ATH_OK && !expect(connection, OWN, 0, batch))
 		status = ATH_ENOMEM;
 	return status;
 }
@@ -339,23 +342,42 @@ static bool begins_with(const struct ath_statement *statement, const char *word)
 static size_t limits_at(struct ath_connection *connection, const struct ath_batch *batch)
 {
 	if (!connection->engine->url.pooler || batch->count == 0 ||
-	    connection->driver->in_transaction(connection->handle))
+	    ath_connection_in_transaction(connection))
 		return SIZE_MAX;
 	return begins_with(&batch->statements[0], "begin") ||
 	       begins_with(&batch->statements[0], "start transaction");
 }
 
+static enum ath_status send_for_sandbox(struct ath_connection *connection, struct ath_batch *batch,
+					size_t i)
+{
+	const char *texts[ATH_SANDBOX_TEXTS];
+	size_t count =
+		ath_sandbox_before(&connection->sandbox, batch, i,
+				   connection->driver->in_transaction(connection->handle), texts);
+	enum ath_status status = ATH_OK;
+
+	for (size_t each = 0; status == ATH_OK && each < count; each++)
+		status = send_own(connection, batch, texts[each]);
+	return status;
+}
+
 static enum ath_status send_all(struct ath_connection *connection, struct ath_batch *batch)
 {
 	size_t limits = limits_at(connection, batch);
+	bool sandbox = connection->sandbox.on;
 	enum ath_status status = ATH_OK;
 
 	for (size_t i = 0; status == ATH_OK && i <= batch->count; i++) {
-		if (i == limits)
-			status = send_limits(connection, batch);
+		if (sandbox)
+			status = send_for_sandbox(connection, batch, i);
+		if (status == ATH_OK && i == limits)
+			status = send_own(connection, batch, connection->engine->limits);
 		if (status == ATH_OK && i < batch->count)
 			status = send_statement(connection, batch, i);
 	}
+	if (sandbox)
+		ath_sandbox_sent(&connection->sandbox, batch);
 	if (status == ATH_OK)
 		status = connection->driver->sync(connection->handle);
 	if (status == ATH_OK && !expect(connection, SYNC, 0, batch))
@@ -545,9 +567,11 @@ static bool receive(struct ath_connection *connection, bool *broken)
 		}
 		if (expected.kind == PREPARE)
 			drop_number(connection, expected.index);
+		connection->sandbox.failed = true;
 		break;
 	case ATH_OUTCOME_SYNC:
 		connection->sync_failed = false;
+		ath_sandbox_synced(&connection->sandbox);
 		batch_done(connection, expected.batch);
 		break;
 	case ATH_OUTCOME_BROKEN:
@@ -693,8 +717,15 @@ void ath_connection_free(struct ath_connection *connection)
 	driver->close(ath_connection_release_handle(connection));
 }
 
+struct ath_sandbox *ath_connection_sandbox(struct ath_connection *connection)
+{
+	return &connection->sandbox;
+}
+
 bool ath_connection_in_transaction(struct ath_connection *connection)
 {
+	if (connection->sandbox.on)
+		return connection->sandbox.state == ATH_SANDBOX_TAKEN;
 	return connection->driver->in_transaction(connection->handle);
 }
 
@@ -801,13 +832,13 @@ static bool is_outdated(const struct ath_connection *connection)
 bool ath_connection_is_clean(struct ath_connection *connection)
 {
 	return !connection->dead && !connection->spoilt && connection->outstanding == 0 &&
-	       !is_outdated(connection) && !connection->driver->in_transaction(connection->handle);
+	       !is_outdated(connection) && !ath_connection_in_transaction(connection);
 }
 
 bool ath_connection_is_usable(struct ath_connection *connection)
 {
 	return ath_connection_is_clean(connection) &&
-	       connection->driver->is_idle(connection->handle);
+	       (connection->sandbox.on || connection->driver->is_idle(connection->handle));
 }
 
 void ath_connection_hear(struct ath_connection *connection,

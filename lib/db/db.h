@@ -150,6 +150,7 @@ struct ath_engine_options {
 	int idle_timeout_ms;      /**< an idle transaction; statement_timeout_ms; -1: never */
 	enum ath_echo echo;       /**< to log, whatever its level */
 	enum ath_prepared_statements prepared_statements;
+	bool sandbox; /**< for tests: nothing is ever committed: ath_engine_sandbox_reset() */
 	/** for ath_listen(), where url leads to a pooler of transactions; NULL: url will do */
 	const char *listen_url;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
@@ -185,6 +186,23 @@ ATH_API enum ath_status ath_engine_open(struct ath_engine **engine, const char *
  * Outside any fiber; sessions must be closed, and listeners may stay: whoever waits for them is
  * told ATH_ECANCELED. Sets the caller's pointer to NULL. */
 ATH_API void ath_engine_close(struct ath_engine **engine);
+/**
+ * Rolls back all that has happened on an engine with options.sandbox, and begins anew. No
+ * transaction of a session may be open; one that is gets pool_timeout to end.
+ *
+ * Such an engine has one connection, and one transaction on it that is never committed. In that,
+ * sessions begin, commit and roll back (by savepoints), read and fail as they do elsewhere, and
+ * deferred constraints are checked when they commit; but nobody else sees any of it. What is
+ * different: they have the connection one after the other, so that a transaction waits for the one
+ * that is open, pool_timeout at most; isolation levels mean nothing; now() stands still;
+ * NOTIFY reaches nobody; and a connection that is lost takes everything with it. As ever, sequences
+ * are not rolled back.
+ *
+ * @return ATH_OK, ATH_EUNAVAILABLE when a transaction stays open or the database is away, or
+ *         ATH_EINVAL when the engine is no sandbox
+ */
+ATH_API enum ath_status ath_engine_sandbox_reset(struct ath_engine *engine,
+						 struct ath_error *error) ATH_MUST_CHECK;
 /** Seconds after which trying again makes sense while the database is away; at least 1. */
 ATH_API int ath_engine_retry_after(const struct ath_engine *engine);
 

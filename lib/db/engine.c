@@ -80,6 +80,11 @@ static void set_defaults(struct ath_engine *engine)
 	struct ath_engine_options *options = &engine->options;
 	int statement_timeout = limit_ms(options->statement_timeout_ms, 30000);
 
+	if (options->sandbox) { /* one connection, for as long as nobody resets it */
+		options->pool_size = 1;
+		options->max_overflow = options->pool_recycle_s = 0;
+		options->idle_timeout_ms = -1;
+	}
 	options->pipelines = or_default(options->pipelines, 4);
 	options->pool_size = or_default(options->pool_size, 4);
 	options->pool_timeout_ms = or_default(options->pool_timeout_ms, 10000);

@@ -64,6 +64,50 @@ struct ath_engine {
 	int64_t listen_idle_ms;          /* between looks at its connection */
 };
 
+/* ---- the sandbox (sandbox.c) --------------------------------------------------------------- */
+
+enum ath_sandbox_state {
+	ATH_SANDBOX_FREE,
+	ATH_SANDBOX_FAILED, /* a batch that was alone has left its savepoint behind */
+	ATH_SANDBOX_TAKEN,  /* a transaction is open */
+};
+
+/* Of a connection. Where it is not on nothing of it counts. */
+struct ath_sandbox {
+	bool on;
+	bool failed;                  /* the batch whose outcomes are coming */
+	bool settling;                /* what was given up on it is being ended */
+	enum ath_sandbox_state state; /* of the savepoint */
+	enum ath_sandbox_state after; /* once what was sent last has gone well */
+};
+
+enum { ATH_SANDBOX_TEXTS = 8 };
+/*
+ * What goes in front of statement i of a batch, or behind the last when i is their number. begun:
+ * there is an outer transaction.
+ */
+size_t ath_sandbox_before(const struct ath_sandbox *sandbox, const struct ath_batch *batch,
+			  size_t i, bool begun, const char *texts[ATH_SANDBOX_TEXTS]);
+/* What is sent in place of statement i; mostly itself. */
+struct ath_statement ath_sandbox_instead(const struct ath_sandbox *sandbox,
+					 const struct ath_batch *batch, size_t i);
+/* The batch has been sent; a sync has come back. */
+void ath_sandbox_sent(struct ath_sandbox *sandbox, const struct ath_batch *batch);
+void ath_sandbox_synced(struct ath_sandbox *sandbox);
+struct ath_sandbox *ath_connection_sandbox(struct ath_connection *connection);
+
+/* As ath_engine_read(), inside the outer transaction. */
+enum ath_status ath_sandbox_read(struct ath_engine *engine, struct ath_batch *batch,
+				 int64_t deadline) ATH_MUST_CHECK;
+/*
+ * Ends what was given up on a connection that is given back, and then gives it back: it cannot be
+ * closed, for the outer transaction would end with it. False: nothing was given up, or this is no
+ * sandbox.
+ */
+bool ath_sandbox_settle(struct ath_engine *engine, struct ath_connection *connection);
+
+/* ---- the engine's files -------------------------------------------------------------------- */
+
 /*
  * Connects on another thread and then calls opened in the loop, with NULL on failure, which retry
  * is told. url lives until then.
@@ -131,6 +175,9 @@ void ath_pipeline_open(struct ath_engine *engine);
 void ath_pipeline_close(struct ath_engine *engine);
 /* Looks for stuck pipelines at that time, or earlier. */
 void ath_pipeline_watch(struct ath_engine *engine, int64_t at);
+/* As ath_engine_read(), whether the engine is a sandbox or not. */
+enum ath_status ath_pipeline_read(struct ath_engine *engine, struct ath_batch *batch,
+				  int64_t deadline) ATH_MUST_CHECK;
 /* Is there one that is not stuck, or may one be opened? */
 bool ath_pipeline_can_take(const struct ath_engine *engine);
 /* A cancel for that pipeline is over. */

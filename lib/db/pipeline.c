@@ -425,8 +425,8 @@ static bool may_be_repeated(const struct ath_batch *batch)
 	return !batch->at_fault && (batch->lost || batch->hit || ath_batch_is_stale(batch));
 }
 
-enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
-				int64_t deadline)
+enum ath_status ath_pipeline_read(struct ath_engine *engine, struct ath_batch *batch,
+				  int64_t deadline)
 {
 	enum ath_status status = run_once(engine, batch, deadline);
 	unsigned newest = engine->connections;
@@ -441,4 +441,11 @@ enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *bat
 		again = batch->lost && batch->connection_number <= newest;
 	}
 	return status;
+}
+
+enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
+				int64_t deadline)
+{
+	return (engine->options.sandbox ? ath_sandbox_read : ath_pipeline_read)(engine, batch,
+										deadline);
 }

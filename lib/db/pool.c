@@ -101,6 +101,7 @@ static void pool_opened(struct ath_engine *engine, struct ath_connection *connec
 {
 	engine->pool_opening--;
 	if (connection != NULL) {
+		ath_connection_sandbox(connection)->on = engine->options.sandbox;
 		offer(engine, connection);
 		return;
 	}
@@ -197,6 +198,8 @@ void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **con
 	if (back == NULL)
 		return;
 	*connection = NULL;
+	if (ath_sandbox_settle(engine, back))
+		return;
 	if (ath_connection_is_clean(back) &&
 	    (!ath_connection_take_touched(back) ||
 	     (reset(engine, back) && ath_connection_is_clean(back)))) {

@@ -405,7 +405,7 @@ static bool make_batch(struct flush *flush)
 	if (flush->commit && flush->last && (begun || !usual))
 		batch->statements[at++] = ath_statement_of("COMMIT");
 	batch->count = at;
-	session->statement_count += at;
+	ath_session_count(session, batch, flush->first);
 	return true;
 }
 
@@ -531,7 +531,7 @@ static bool was_committed(struct flush *flush)
 	if (!commits(flush))
 		return false;
 	if (strcmp(batch->statements[last].text, "COMMIT") != 0 ||
-	    strcmp(batch->driver->tag(batch->results[last]), "COMMIT") == 0)
+	    strcmp(batch->driver->tag(batch->results[last]), "ROLLBACK") != 0)
 		return true;
 	ath_session_fail(flush->session, ATH_ESQL,
 			 "the transaction had failed before: it was rolled back");

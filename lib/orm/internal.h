@@ -305,7 +305,8 @@ struct ath_session {
 	unsigned transaction;       /* how many there have been */
 	struct ath_rows rows;
 	struct ath_bulk *bulks, **bulks_tail; /* to be sent by the flush */
-	size_t statement_count, row_count;
+	size_t statement_count, row_count, round_trips;
+	struct ath_repeats *repeats; /* of what has been run; NULL: nothing has */
 };
 
 /* ---- what a model comes to (facts.c) --------------------------------------------------------- */
@@ -399,6 +400,20 @@ enum ath_status ath_fill_defaults(const struct ath_model *model, void *object,
 /* Calls the session's hook and those of the model; false: one of them refused. */
 bool ath_session_call_hooks(struct ath_session *session, enum ath_hook_event event,
 			    const struct ath_model *model, void *object);
+
+/* ---- what was run (repeats.c) ---------------------------------------------------------------- */
+
+enum { ATH_MANY_TIMES = 10 }; /* may a session run the same statement */
+
+struct ath_repeat {
+	const char *text; /* NULL: there is none */
+	size_t count;
+};
+
+/* Counts a batch that is about to be sent; index: the statement for which it is, if any. */
+void ath_session_count(struct ath_session *session, const struct ath_batch *batch, size_t index);
+/* The first statement that was sent more than ATH_MANY_TIMES. */
+struct ath_repeat ath_session_repeated(const struct ath_session *session);
 
 /* ---- cursors (cursor.c) ---------------------------------------------------------------------- */
 

@@ -284,7 +284,7 @@ bool ath_session_run(struct ath_session *session, struct ath_batch *batch)
 {
 	enum ath_status status;
 
-	session->statement_count += batch->count;
+	ath_session_count(session, batch, batch->count - 1);
 	if (session->connection != NULL)
 		status = ath_engine_run(session->engine, session->connection, batch,
 					session->deadline, false);

@@ -14,7 +14,7 @@ static bool run_fixed(struct ath_session *session, const char *text, struct ath_
 	enum ath_status status = ath_engine_run(session->engine, session->connection, &batch,
 						session->deadline, false);
 
-	session->statement_count++;
+	ath_session_count(session, &batch, SIZE_MAX);
 	if (status != ATH_OK)
 		*error = batch.error;
 	ath_batch_clear(&batch);

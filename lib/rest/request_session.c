@@ -13,6 +13,23 @@ static void poison(struct ath_request *request)
 	ath_session_fail(session, ATH_EINVAL, "the request has failed");
 }
 
+/* Mostly a query inside a loop: it is told, and tests can see it. */
+static void note_repeated(struct ath_request *request, struct ath_repeat repeat)
+{
+	struct ath_log_line line;
+
+	if (repeat.text == NULL)
+		return;
+	request->repeated = repeat.text;
+	ath_log_begin(&line, request->web->log, ATH_LOG_WARNING,
+		      "a request ran the same statement many times");
+	ath_log_text(&line, "id", request->id);
+	ath_log_text(&line, "route", request->match.leaf == NULL ? "" : request->match.leaf->path);
+	ath_log_int(&line, "times", (int64_t)repeat.count);
+	ath_log_text(&line, "statement", repeat.text);
+	ath_log_end(&line);
+}
+
 /* A handler that forgot to commit must not say that it is done. */
 static void refuse_uncommitted(struct ath_session *session)
 {
@@ -44,6 +61,8 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 
 	request->statements += session->statement_count;
 	request->rows += session->row_count;
+	request->round_trips += session->round_trips;
+	note_repeated(request, ath_session_repeated(session));
 	if (ath_response_status(response) < 400)
 		refuse_uncommitted(session);
 	if (!ath_session_ok(session) && request->failure == NULL)

@@ -15,6 +15,7 @@ struct ath_configuration {
 	struct ath_log log;       /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
 	const char *spool;        /* TMPDIR: where uploads are kept meanwhile; /var/tmp */
 	bool access_log;          /* ATHANOR_ACCESS_LOG: on or off; off */
+	bool sandbox;             /* of the engine: for tests */
 };
 
 enum ath_status ath_configuration_read(struct ath_configuration *configuration,

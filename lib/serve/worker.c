@@ -21,7 +21,8 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 				struct ath_error *error)
 {
 	static const struct ath_model *const none[] = { NULL };
-	struct ath_engine_options options = { .log = &configuration->log,
+	struct ath_engine_options options = { .sandbox = configuration->sandbox,
+					      .log = &configuration->log,
 					      .listen_url = configuration->listen_url };
 
 	*worker = (struct ath_worker){

@@ -14,32 +14,17 @@ struct cgi {
 	enum ath_status status;
 };
 
-static void put_length(struct ath_buffer *out, size_t length)
-{
-	unsigned char bytes[4] = { (unsigned char)(length >> 24 | 0x80),
-				   (unsigned char)(length >> 16), (unsigned char)(length >> 8),
-				   (unsigned char)length };
-
-	if (length < 0x80)
-		ath_buffer_append(out, bytes + 3, 1);
-	else
-		ath_buffer_append(out, bytes, sizeof bytes);
-}
-
 /* The environment in the form in which FastCGI brings it. */
 static void read_environment(struct ath_request *request, const char *const *environment)
 {
-	struct ath_buffer *params = &request->raw_params;
-
 	for (; *environment != NULL; environment++) {
 		const char *equals = strchr(*environment, '=');
 
 		if (equals == NULL)
 			continue;
-		put_length(params, (size_t)(equals - *environment));
-		put_length(params, strlen(equals + 1));
-		ath_buffer_append(params, *environment, (size_t)(equals - *environment));
-		ath_buffer_string(params, equals + 1);
+		ath_request_put_param(
+			request, (struct ath_text){ *environment, (size_t)(equals - *environment) },
+			ath_text(equals + 1));
 	}
 }
 

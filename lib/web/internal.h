@@ -179,7 +179,8 @@ struct ath_request {
 	void (*leaving)(struct ath_request *request); /* the head of a stream is about to leave */
 	void (*moved)(struct ath_request *request);   /* its deadline has moved */
 	void (*failed)(struct ath_request *request);  /* a request that failed stores nothing */
-	size_t statements, rows;                      /* for the log */
+	size_t statements, rows, round_trips;         /* for the log and for tests */
+	const char *repeated; /* a statement that was run too often; NULL: none */
 	struct ath_request *next_free;
 	char last_words[128]; /* the head of an answer for which the arena has no room */
 };
@@ -255,6 +256,11 @@ bool ath_answer_head(struct ath_response *response, struct ath_output *output);
 bool ath_answer_has_body(const struct ath_request *request, int status);
 /* Answers the request with this problem, unless it has failed already. NULL: no memory. */
 void ath_request_fail(struct ath_request *request, struct ath_response *problem);
+/* Adds a pair, or a header under its parameter's name, to raw_params. */
+void ath_request_put_param(struct ath_request *request, struct ath_text name,
+			   struct ath_text value);
+void ath_request_put_header(struct ath_request *request, struct ath_text name,
+			    struct ath_text value);
 /*
  * Takes raw_params (FastCGI's name-value pairs) apart: what the fronts hand over. Fails the
  * request when something in them is wrong.

@@ -48,7 +48,31 @@ void ath_request_fail(struct ath_request *request, struct ath_response *problem)
 		request->failed(request);
 }
 
-/* ---- pairs -------------------------------------------------------------------------------- */
+/* ---- putting pairs together ----------------------------------------------------------------- */
+
+static void put_length(struct ath_buffer *out, size_t length)
+{
+	unsigned char bytes[4] = { (unsigned char)(length >> 24 | 0x80),
+				   (unsigned char)(length >> 16), (unsigned char)(length >> 8),
+				   (unsigned char)length };
+
+	if (length < 0x80)
+		ath_buffer_append(out, bytes + 3, 1);
+	else
+		ath_buffer_append(out, bytes, sizeof bytes);
+}
+
+void ath_request_put_param(struct ath_request *request, struct ath_text name, struct ath_text value)
+{
+	struct ath_buffer *params = &request->raw_params;
+
+	put_length(params, name.length);
+	put_length(params, value.length);
+	ath_buffer_append(params, name.data, name.length);
+	ath_buffer_append(params, value.data, value.length);
+}
+
+/* ---- taking them apart ---------------------------------------------------------------------- */
 
 static bool pair_length(const unsigned char **at, const unsigned char *end, size_t *length)
 {
@@ -173,19 +197,19 @@ const char *ath_param(const struct ath_request *request, const char *name)
 enum { MAX_HEADER = 128 };
 
 /* HTTP_USER_AGENT for "User-Agent"; two headers have parameters of their own name. */
-static const char *param_of_header(const char *name, char param[MAX_HEADER])
+static const char *param_of_header(struct ath_text name, char param[MAX_HEADER])
 {
 	size_t length = 5;
 
+	if (name.length > MAX_HEADER - 1 - length)
+		return ""; /* there is no parameter of such a name */
 	memcpy(param, "HTTP_", 5);
-	for (; *name != '\0' && length < MAX_HEADER - 1; name++, length++) {
-		char c = *name == '-' ? '_' : *name;
+	for (size_t i = 0; i < name.length; i++, length++) {
+		char c = name.data[i] == '-' ? '_' : name.data[i];
 
 		param[length] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
 	}
 	param[length] = '\0';
-	if (*name != '\0')
-		return ""; /* there is no parameter of such a name */
 	if (strcmp(param, "HTTP_CONTENT_TYPE") == 0 || strcmp(param, "HTTP_CONTENT_LENGTH") == 0)
 		return param + 5;
 	return param;
@@ -195,7 +219,15 @@ const char *ath_header(const struct ath_request *request, const char *name)
 {
 	char param[MAX_HEADER];
 
-	return ath_param(request, param_of_header(name, param));
+	return ath_param(request, param_of_header(ath_text(name), param));
+}
+
+void ath_request_put_header(struct ath_request *request, struct ath_text name,
+			    struct ath_text value)
+{
+	char param[MAX_HEADER];
+
+	ath_request_put_param(request, ath_text(param_of_header(name, param)), value);
 }
 
 const char *const *ath_header_list(struct ath_request *request, const char *name, size_t *count)
@@ -203,7 +235,7 @@ const char *const *ath_header_list(struct ath_request *request, const char *name
 	char param[MAX_HEADER];
 
 	return ath_pair_list(request->arena, request->params, request->param_count,
-			     param_of_header(name, param), count);
+			     param_of_header(ath_text(name), param), count);
 }
 
 const char *const *ath_pair_list(struct ath_arena *arena, const struct ath_pair *pairs,

@@ -75,17 +75,31 @@ said=$(DATABASE_URL=$database "$shown/shop" 2>&1)
 check "status of shop" $? 0
 check "what shop.c does otherwise than it says" "$said" ''
 
-# ---- the first endpoint ---------------------------------------------------------------------
+# ---- the application, and its test ----------------------------------------------------------
 
 cp -r app sql "$shown/"
+check_that "README.md shows the test that is in the tree" \
+	cmp "$shown/test_users.c" tests/app/test_users.c
+mkdir -p "$shown/tests/app"
+mv "$shown/test_users.c" "$shown/tests/app/"
+command=$(grep -v '^DATABASE_URL' "$shown/test_users.build")
+check "README.md's command builds test_users" "$(cd "$shown" && eval "$command" 2>&1)" ''
+make_database "ath_readme_users"
+said=$(DATABASE_URL=$database "$shown/test_users" 2>&1)
+check_like "what test_users says" "$said" '*\[  PASSED  \] 3 test(s)*'
+check "what test_users leaves behind" "$(query "select count(*) from pg_tables
+	where schemaname = 'public'")" 0
+
+# ---- the first endpoint ---------------------------------------------------------------------
+
 cp "$shown"/notes.[ch] "$shown/trips.c" "$shown/app/"
 cp "$shown/notes.migration" "$shown/sql/20260102000000_notes.sql"
 sed -n 's/^+//p' "$shown/notes.routes" >"$work/routes"
 echo 'ATH_GROUP("/trips", trips),' >>"$work/routes"
-sed -i -e '0,/^#include/s//#include "notes.h"\n&/' "$shown/app/main.c" "$shown/app/models.c"
+sed -i -e '0,/^#include/s//#include "notes.h"\n&/' "$shown/app/app.c" "$shown/app/models.c"
 sed -i -e 's/^static const struct ath_route routes/extern const struct ath_route trips[];\n&/' \
-	"$shown/app/main.c"
-sed -i -e "/ath_route routes\[\]/r $work/routes" "$shown/app/main.c"
+	"$shown/app/app.c"
+sed -i -e "/ath_route routes\[\]/r $work/routes" "$shown/app/app.c"
 sed -i -e 's/^\(const struct ath_model .*\), NULL };/\1, \&note_model, NULL };/' \
 	"$shown/app/models.c"
 check "the application with notes builds" "$(cd "$shown" && cc -std=c17 -Ilib -o users app/*.c \
@@ -116,7 +130,7 @@ row GET '/trips/forecast?days=10&place=&Place=Graz' '' 422 \
 check "the migration is taken back" "$(DATABASE_URL=$database "$WORKER_PROGRAM" migrate down 2>&1 &&
 	query "select to_regclass('notes') is null")" $'20260102000000_notes.sql\nt'
 
-for name in ath_readme_books ath_readme_shop; do
+for name in ath_readme_books ath_readme_shop ath_readme_users; do
 	psql -X -q -d "$server" -c "drop database if exists $name" 2>/dev/null
 done
 finish

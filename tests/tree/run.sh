@@ -5,8 +5,8 @@
 # BUILD (build) is where the library was built, without sanitizers.
 #
 # The C blocks of README.md say where they belong (readme.awk). All of them together are one
-# program: with -Ilib each .c file compiles, and when one has a main() they link with
-# libathanor.a. tests/e2e/test_readme.sh runs it.
+# program, but for the application's test: with -Ilib and -Iapp each .c file compiles, and when one
+# has a main() they link with libathanor.a. tests/e2e/test_readme.sh runs both.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export LC_ALL=C
@@ -246,11 +246,12 @@ check "the C blocks of README.md"
 for file in "$dir"/readme/*.c; do
 	[ -e "$file" ] || continue
 	for compiler in clang gcc; do
-		$compiler -std=c17 -Wall -Wextra -Werror -Ilib -c -o "${file%.c}.o" "$file" \
+		$compiler -std=c17 -Wall -Wextra -Werror -Ilib -Iapp -c -o "${file%.c}.o" "$file" \
 			>"$dir/found" 2>&1
 		check "README.md: ${file##*/} compiles, $compiler"
 	done
 done
+rm -f "$dir"/readme/test_*
 if grep -qsE '^int main\(' "$dir"/readme/*.c; then
 	{
 		gcc -pthread -o "$dir/readme/program" "$dir"/readme/*.o "$build/libathanor.a" \

@@ -84,6 +84,12 @@ $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 $(filter $(BUILD)/tests/app/%,$(TEST_BIN)): $(filter-out %/main.o,$(APP_OBJ))
 $(BUILD)/tests/app/%.o: CPPFLAGS_ALL += -Iapp
 
+# the application that tests/e2e/test_fronts.sh serves
+SITE := $(BUILD)/tests/site/site
+$(SITE): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/site/*.c))) $(BUILD)/libathanor.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
 $(BUILD)/tests/bench/threads: $(BUILD)/tests/bench/threads.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lpq -pthread
@@ -119,7 +125,7 @@ stop:
 test-packages:
 	@nginx/stack.sh packages test
 
-test-programs: all $(TEST_BIN)
+test-programs: all $(TEST_BIN) $(SITE)
 
 #: make test        packages, then every test: plain, with sanitizers, and a build with clang
 test: test-packages

@@ -258,10 +258,12 @@ status_of_all() {
 # ---- packages ------------------------------------------------------------------------
 
 packages() {
-	local wanted missing=() name have root=(env)
+	local wanted missing=() name have root=(env) programs=(nginx spawn-fcgi)
 	wanted=(gcc libc6-dev make pkg-config libpq-dev libfcgi-dev libcjson-dev spawn-fcgi curl)
 	if [ "${1-}" = test ]; then
 		wanted+=(clang libclang-rt-dev libcmocka-dev libcurl4-openssl-dev valgrind wrk openssl)
+		wanted+=(lighttpd apache2-bin fcgiwrap)
+		programs+=(lighttpd apache2 fcgiwrap)
 		command -v pgbouncer >/dev/null || wanted+=(pgbouncer)
 	fi
 	# whichever package these came from will do
@@ -286,8 +288,8 @@ packages() {
 	root+=(DEBIAN_FRONTEND=noninteractive RUNLEVEL=1)
 	"${root[@]}" apt-get update -q || true
 	"${root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" || {
-		# nginx's package counts as failed when its service does not start: none is needed here
-		[[ " ${missing[*]} " == *" nginx-light "* ]] && command -v nginx && command -v spawn-fcgi
+		# a web server's package counts as failed when its service does not start: none is needed
+		[[ " ${missing[*]} " =~ \ (nginx-light|lighttpd|fcgiwrap)\  ]] && type "${programs[@]}"
 	} >/dev/null || die "apt-get failed. As root: apt-get install ${missing[*]}"
 }
 

@@ -157,7 +157,8 @@ int ath_main(const struct ath_app *app, int argc, char **argv)
 {
 	struct invocation invocation = { .app = app };
 
-	if (argc < 2)
+	/* web servers make arguments of a query such as "?migrate+down" (RFC 3875, 4.4) */
+	if (argc < 2 || getenv("GATEWAY_INTERFACE") != NULL)
 		return run_without_command(&invocation);
 	invocation.argc = argc - 2;
 	invocation.argv = argv + 2;

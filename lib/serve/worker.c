@@ -224,6 +224,8 @@ enum ath_status ath_worker_cgi(const struct ath_app *app,
 	struct ath_worker worker;
 	enum ath_status status = ath_worker_open(&worker, app, configuration, error);
 
+	if (status == ATH_OK && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		status = ath_error_set(error, ATH_EIO, "signals could not be set up");
 	if (status == ATH_OK)
 		status = ath_worker_start(&worker, error);
 	if (status == ATH_OK) {

@@ -56,6 +56,7 @@ static const char *reason_of(int status)
 		{ 406, "Not Acceptable" },
 		{ 409, "Conflict" },
 		{ 410, "Gone" },
+		{ 411, "Length Required" },
 		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" },

@@ -17,6 +17,7 @@ static const struct kind {
 	{ 405, TYPE "method-not-allowed", "Method not allowed" },
 	{ 406, TYPE "not-acceptable", "Not acceptable" },
 	{ 409, TYPE "conflict", "In conflict with what is stored" },
+	{ 411, TYPE "length-required", "The length of the body is missing" },
 	{ 412, TYPE "precondition-failed", "Precondition failed" },
 	{ 413, TYPE "body-too-large", "The body is too large" },
 	{ 414, TYPE "uri-too-long", "The URI is too long" },

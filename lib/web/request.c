@@ -271,14 +271,50 @@ static enum ath_method method_of(const struct ath_text *name)
 	return (enum ath_method)i;
 }
 
-/* PATH_INFO is decoded already: it becomes what decodes to it. */
-static struct ath_text encode_path(struct ath_request *request, const struct ath_text *path)
+/* Cuts off the next byte as it decodes; a '%' without two digits is itself. */
+static char next_byte(struct ath_text *path)
+{
+	int high = path->length > 2 ? ath_hex_digit(path->data[1]) : -1;
+	int low = path->length > 2 ? ath_hex_digit(path->data[2]) : -1;
+	bool escaped = *path->data == '%' && high >= 0 && low >= 0;
+	char byte = *path->data;
+
+	if (escaped)
+		byte = (char)(high << 4 | low);
+	path->data += escaped ? 3 : 1;
+	path->length -= escaped ? 3 : 1;
+	return byte;
+}
+
+/*
+ * The end of the URL that decodes to PATH_INFO: the same path as the client wrote it, where %2F
+ * is no slash. Empty when there is none: then the web server has rewritten it.
+ */
+static struct ath_text undecoded(struct ath_text path, struct ath_text info)
+{
+	const struct ath_text none = { "", 0 };
+	struct ath_text rest = path, found;
+	size_t length = 0;
+
+	for (; rest.length > 0; length++)
+		(void)next_byte(&rest);
+	for (rest = path; length > info.length; length--)
+		(void)next_byte(&rest);
+	found = rest;
+	for (size_t i = 0; i < info.length; i++)
+		if (rest.length == 0 || next_byte(&rest) != info.data[i])
+			return none;
+	return *found.data == '/' ? found : none;
+}
+
+/* What decodes to PATH_INFO, made from it. */
+static struct ath_text encode_path(struct ath_request *request, struct ath_text info)
 {
 	struct ath_buffer out;
 
-	ath_buffer_init(&out, request->arena, 3 * path->length + 1);
-	for (size_t i = 0; i < path->length; i++) {
-		char byte = path->data[i];
+	ath_buffer_init(&out, request->arena, 3 * info.length + 1);
+	for (size_t i = 0; i < info.length; i++) {
+		char byte = info.data[i];
 
 		if (byte == '%' || byte == '?')
 			ath_buffer_string(&out, byte == '%' ? "%25" : "%3F");
@@ -290,27 +326,30 @@ static struct ath_text encode_path(struct ath_request *request, const struct ath
 
 /*
  * The path comes from REQUEST_URI, because SCRIPT_NAME is decoded and its slashes merged.
- * A CGI server that splits the URL says in PATH_INFO what belongs to the program.
+ * A web server that splits the URL says in PATH_INFO, decoded, what belongs to the program.
  */
 static void read_path(struct ath_request *request)
 {
 	const struct ath_text *info = find_param(request, "PATH_INFO", 9);
 	const struct ath_text *uri = find_param(request, "REQUEST_URI", 11);
-	const char *query;
+	struct ath_text path = uri == NULL ? ath_text("") : *uri;
+	const char *query = memchr(path.data, '?', path.length);
 
-	if (info != NULL && info->length > 0)
-		request->path = encode_path(request, info);
-	else
-		request->path = uri == NULL ? ath_text("") : *uri;
-	if (request->path.length > ATH_MAX_URI) {
+	request->path = ath_text("");
+	if (path.length > ATH_MAX_URI || (info != NULL && info->length > ATH_MAX_URI)) {
 		ath_request_fail(request,
 				 ath_problem(request, 414, "at most %d bytes", ATH_MAX_URI));
 		return;
 	}
-	query = memchr(request->path.data, '?', request->path.length);
 	if (query != NULL)
-		request->path.length = (size_t)(query - request->path.data);
-	if (request->path.length == 0 || *request->path.data != '/')
+		path.length = (size_t)(query - path.data);
+	if (info != NULL && info->length > 0) {
+		path = undecoded(path, *info);
+		if (path.length == 0)
+			path = encode_path(request, *info);
+	}
+	request->path = path;
+	if (path.length == 0 || *path.data != '/')
 		ath_request_fail(request,
 				 ath_problem(request, 400, "the path does not start with /"));
 }

@@ -327,6 +327,7 @@ ATH_API struct ath_response *ath_response_file(struct ath_request *request,
  * other: rows that were changed must be committed by then, and a failure becomes a problem. Later
  * a failure breaks the body off, so that the client sees that it is not whole, and is logged.
  * Without .deadline_ms the request's deadline moves on with every piece that the client takes.
+ * Read a streamed body to its end first: nginx sends no more of it when an answer has begun.
  */
 ATH_API struct ath_response *ath_response_stream(struct ath_request *request, int status,
 						 const char *content_type);

@@ -68,6 +68,12 @@ within() { # SECONDS COMMAND...: true as soon as COMMAND is, false when the time
 		sleep 0.02
 	done
 }
+repeat() { # COUNT TEXT
+	local text
+	printf -v text '%*s' "$1" ''
+	echo "${text// /"$2"}"
+}
+is_sanitized() { [ "$(nm "$build/libathanor.a" 2>/dev/null | grep -c __asan_init)" != 0 ]; }
 finish() {
 	local complaints
 	# a build with sanitizers says there what it found
@@ -114,15 +120,20 @@ request() {
 		esac
 		data+=(-H "Content-Type: $media_type")
 	fi
-	rm -f "$work/head" "$work/body"
+	: >"$work/head" >"$work/body" # curl makes none for an answer without a body
 	status=$(curl --noproxy '*' -s -m "$patience" --path-as-is -g -D "$work/head" \
 		-o "$work/body" -w '%{http_code}' "${method[@]}" -H 'Expect:' "${data[@]}" \
 		"${@:4}" "$url$2" 2>/dev/null)
-	head=$(tr -d '\r' <"$work/head" 2>/dev/null)
-	body=$(tr -d '\0' <"$work/body" 2>/dev/null)
+	head=$(<"$work/head") head=${head//$'\r'/}
+	{ body=$(<"$work/body"); } 2>/dev/null # a complaint about NULs, which it leaves out
 	[ "$1" != HEAD ] || body=''
 }
-header() { sed -n "s/^$1: //Ip" <<<"$head"; }
+header() { # NAME: the values of its lines
+	local line
+	while read -r line; do
+		[[ ${line,,} != "${1,,}: "* ]] || echo "${line#*: }"
+	done <<<"$head"
+}
 
 # What every error answer has: its own media type, its status, and the id that nginx made.
 problem_fault() {

@@ -24,7 +24,7 @@ make_database() {
 }
 
 sanitizers=()
-if [ "$(nm "$build/libathanor.a" 2>/dev/null | grep -c __asan_init)" != 0 ]; then
+if is_sanitized; then
 	sanitizers=("-fsanitize=address,undefined")
 fi
 read -ra libs < <(pkg-config --libs libpq libcjson)

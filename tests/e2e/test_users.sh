@@ -7,11 +7,6 @@ ada='{"id":1,"name":"Ada Lovelace","email":"ada@example.org","age":36}'
 start_stack
 worker=$(cat "$run/worker.pid")
 
-repeat() { # COUNT TEXT
-	local text
-	printf -v text '%*s' "$1" ''
-	echo "${text// /"$2"}"
-}
 created() { # the id in the Location of the last answer
 	local location
 	location=$(header Location)

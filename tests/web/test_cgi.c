@@ -59,11 +59,43 @@ static struct ath_response *sleeper(struct ath_request *request)
 	return ath_response_text(request, 200, ath_status_text(ath_sleep(1)));
 }
 
+/* Two bytes at a time, each written back as it comes. */
+static struct ath_response *reader(struct ath_request *request)
+{
+	struct ath_response *response = ath_response_stream(request, 200, "text/plain");
+	char two[2];
+	ptrdiff_t length;
+
+	calls++;
+	while ((length = ath_body_read(request, two, sizeof two)) > 0)
+		if (!ath_stream_write(response, two, (size_t)length) || !ath_stream_flush(response))
+			break;
+	return response;
+}
+
+static struct ath_response *no_reader(struct ath_request *request)
+{
+	calls++;
+	return ath_response_text(request, 200, "unread");
+}
+
+static struct ath_response *broken(struct ath_request *request)
+{
+	struct ath_response *response = ath_response_stream(request, 200, "text/plain");
+
+	if (!ath_stream_string(response, "half") || !ath_stream_flush(response))
+		return NULL;
+	return ath_problem(request, 500, "no more");
+}
+
 static const struct ath_route routes[] = {
 	ATH_ROUTE(GET, "/hello", hello),
 	ATH_ROUTE(POST, "/echo", echo),
 	ATH_ROUTE(GET, "/large", large),
 	ATH_ROUTE(GET, "/sleep", sleeper),
+	ATH_ROUTE(POST, "/reader", reader, .stream_body = true),
+	ATH_ROUTE(POST, "/unread", no_reader, .stream_body = true),
+	ATH_ROUTE(GET, "/broken", broken),
 	{ 0 },
 };
 
@@ -108,7 +140,7 @@ static int pipe_of(const char *data, size_t length, int *writing)
 }
 
 /* The answer, which fits in a pipe, in a static string. */
-static const char *serve_from(int in, const char *const *environment)
+static const char *serve_as(enum ath_status expected, int in, const char *const *environment)
 {
 	static char answer[ANSWER + 1];
 	struct ath_error error = { 0 };
@@ -116,7 +148,7 @@ static const char *serve_from(int in, const char *const *environment)
 	int out[2];
 
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	assert_int_equal(ath_cgi_serve(loop, &web, in, out[1], environment, &error), ATH_OK);
+	assert_int_equal(ath_cgi_serve(loop, &web, in, out[1], environment, &error), expected);
 	close(out[1]);
 	length = read(out[0], answer, ANSWER);
 	assert_true(length >= 0);
@@ -124,6 +156,11 @@ static const char *serve_from(int in, const char *const *environment)
 	close(out[0]);
 	close(in);
 	return answer;
+}
+
+static const char *serve_from(int in, const char *const *environment)
+{
+	return serve_as(ATH_OK, in, environment);
 }
 
 static const char *serve(const char *body, const char *const *environment)
@@ -201,6 +238,64 @@ static void a_body_without_a_length_is_none(void **state)
 	assert_non_null(strstr(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST",
 							 "REQUEST_URI=/echo", "CONTENT_LENGTH=")),
 			       "Content-Length: 0\r\n"));
+}
+
+/* Who cannot hand over all of a body tells the client of an error of his own. */
+static void what_nobody_reads_is_taken_all_the_same(void **state)
+{
+	static const char *const uris[] = { "REQUEST_URI=/unread", "REQUEST_URI=/echo" };
+	static const char *const starts[] = { "Status: 200", "Status: 413" };
+	static const char body[3 * BODY];
+	char rest[8];
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(uris); i++) {
+		int writing, in = pipe_of(body, sizeof body, &writing), kept = dup(in);
+
+		begins(serve_from(in, ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", uris[i],
+						  "CONTENT_LENGTH=17996")),
+		       starts[i]);
+		assert_int_equal(read(kept, rest, sizeof rest), 4);
+		close(kept);
+		close(writing);
+	}
+}
+
+/* Its end could be that of a client which went away. */
+static void a_body_of_chunks_needs_a_length(void **state)
+{
+	(void)state;
+	begins(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
+					 "HTTP_TRANSFER_ENCODING=chunked")),
+	       "Status: 411 Length Required\r\n");
+	begins(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/reader",
+					 "HTTP_TRANSFER_ENCODING=chunked")),
+	       "Status: 411 Length Required\r\n");
+	assert_int_equal(calls, 0);
+	begins(serve("body", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/echo",
+					 "HTTP_TRANSFER_ENCODING=chunked", "CONTENT_LENGTH=4")),
+	       "Status: 200 OK\r\n");
+}
+
+static void a_body_is_read_and_an_answer_written_in_pieces(void **state)
+{
+	static const char expected[] = "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nabcde";
+
+	(void)state;
+	assert_string_equal(
+		serve("abcdefg", ENVIRONMENT(USUAL, "REQUEST_METHOD=POST", "REQUEST_URI=/reader",
+					     "CONTENT_LENGTH=5")),
+		expected);
+}
+
+/* The exit status is all that is left to tell. */
+static void an_answer_that_breaks_off_is_an_error(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		serve_as(ATH_EIO, pipe_of("", 0, NULL),
+			 ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/broken")),
+		"Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nhalf");
 }
 
 static void a_body_that_ends_early_is_refused(void **state)
@@ -321,6 +416,31 @@ static void what_cannot_be_written_is_an_error(void **state)
 	close(in);
 }
 
+/* A web server that hands over all of a body before it takes an answer, or none of it at all. */
+static void who_stands_still_is_not_waited_for_for_ever(void **state)
+{
+	struct ath_error error = { 0 };
+	int writing, in = pipe_of("b", 1, &writing), out[2];
+
+	(void)state;
+	web.limits.deadline_ms = 20;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(
+		ath_cgi_serve(loop, &web, in, out[1],
+			      ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/large"),
+			      &error),
+		ATH_EIO);
+	assert_int_equal(ath_cgi_serve(loop, &web, in, out[1],
+				       ENVIRONMENT(USUAL, "REQUEST_METHOD=POST",
+						   "REQUEST_URI=/echo", "CONTENT_LENGTH=2"),
+				       &error),
+			 ATH_EIO);
+	close(writing);
+	close(in);
+	close(out[0]);
+	close(out[1]);
+}
+
 /* ---- more than a pipe holds -------------------------------------------------------------------
  */
 
@@ -371,6 +491,10 @@ int main(void)
 		TEST(a_handler_may_wait),
 		TEST(no_more_is_read_than_was_announced),
 		TEST(a_body_without_a_length_is_none),
+		TEST(what_nobody_reads_is_taken_all_the_same),
+		TEST(a_body_of_chunks_needs_a_length),
+		TEST(a_body_is_read_and_an_answer_written_in_pieces),
+		TEST(an_answer_that_breaks_off_is_an_error),
 		TEST(a_body_that_ends_early_is_refused),
 		TEST(a_length_that_is_none_is_refused),
 		TEST(a_body_past_its_ceiling_is_refused),
@@ -378,6 +502,7 @@ int main(void)
 		TEST(values_of_any_length_arrive),
 		TEST(what_cannot_be_read_is_an_error),
 		TEST(what_cannot_be_written_is_an_error),
+		TEST(who_stands_still_is_not_waited_for_for_ever),
 		TEST(a_large_answer_is_written_whole),
 	};
 

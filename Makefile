@@ -74,8 +74,8 @@ $(BUILD)/users: $(APP_OBJ) $(BUILD)/libathanor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-# mounts handlers of libfcgi, whose functions are in the program
-$(BUILD)/tests/web/test_fcgx: LIBS_EXTRA += -lfcgi
+# they mount handlers of libfcgi, whose functions are in the program
+$(BUILD)/tests/web/test_fcgx $(BUILD)/tests/site/site: LIBS_EXTRA += -lfcgi
 $(TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS) -lcmocka

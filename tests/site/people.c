@@ -15,7 +15,7 @@ ATH_MODEL(person, "users", ATH_COLUMN(person, id, .primary_key = true),
 	  ATH_COLUMN(person, name, .min_length = 1, .max_length = 200),
 	  ATH_COLUMN(person, email, .unique = true, .format = ATH_EMAIL));
 
-const struct ath_model *const models[] = { &person_model, NULL };
+const struct ath_model *const models[] = { &person_model, &fraction_model, NULL };
 
 static struct ath_response *show_person(struct ath_request *req)
 {

@@ -5,13 +5,16 @@
 #include <athanor.h>
 
 /* Each X(name) has a table name_routes in name.c, served under /name, and rows in name.sh. */
-#define SITE_SUBJECT_MAP(X) X(answers) X(requests) X(people) X(streams)
+#define SITE_SUBJECT_MAP(X)                                                                        \
+	X(answers) X(requests) X(people) X(streams) X(uploads) X(exports) X(old) X(feed)
 
-#define X(name)             extern const struct ath_route name##_routes[];
+#define X(name) extern const struct ath_route name##_routes[];
 SITE_SUBJECT_MAP(X)
 #undef X
 
-/** All that are stored, for the check at start. */
+extern const struct ath_model fraction_model; /* of exports.c */
+
+/** All models, for the check at start. */
 extern const struct ath_model *const models[];
 
 static inline const char *or_dash(const char *text)

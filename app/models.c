@@ -13,4 +13,5 @@ ATH_MODEL(post, "posts", ATH_COLUMN(post, id, .primary_key = true),
 	  ATH_COLUMN(post, created_at, .server_default = "now()", .read_only = true),
 	  ATH_BELONGS_TO(post, author, user, user_id));
 
-const struct ath_model *const models[] = { &user_model, &post_model, NULL };
+const struct ath_model *const models[] = { &user_model, &post_model, &ath_idempotency_key_model,
+					   NULL };

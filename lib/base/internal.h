@@ -40,6 +40,17 @@ static inline uint64_t ath_hash(const void *data, size_t length)
 	return hash ^ hash >> 29;
 }
 
+/** SHA-256: for what an adversary may choose. The text is hexadecimal, with a NUL. */
+enum { ATH_SHA256_TEXT = 65 };
+struct ath_sha256 {
+	uint32_t state[8];
+	uint64_t length; /* of all that was added, in bytes */
+	unsigned char block[64];
+};
+void ath_sha256_begin(struct ath_sha256 *hash);
+void ath_sha256_add(struct ath_sha256 *hash, const void *data, size_t length);
+void ath_sha256_end(struct ath_sha256 *hash, char text[ATH_SHA256_TEXT]);
+
 __extension__ typedef __int128 ath_int128;
 
 /** The coefficient in one piece. */

@@ -681,9 +681,51 @@ bool ath_flush(struct ath_session *session)
 	return flush_session(session, false);
 }
 
+/*
+ * To whoever calls it a commit like any other: savepoints are gone, what failed is rolled back,
+ * and what is changed from now on has to be committed again. Only the COMMIT waits.
+ */
+static bool hold_commit(struct ath_session *session)
+{
+	if (!ath_session_ok(session) || session->flushing)
+		return ath_session_ok(session);
+	if (!ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL, NULL) ||
+	    !flush_session(session, false)) {
+		ath_session_disconnect(session);
+		return false;
+	}
+	session->held = session->connection != NULL;
+	session->wrote = false;
+	session->savepoints = 0;
+	return true;
+}
+
+bool ath_session_commit_held(struct ath_session *session, const struct ath_statement *statement)
+{
+	enum { BOTH = 2 };
+	struct flush flush = { .session = session, .commit = true, .last = true };
+	bool held = session->held, good;
+
+	flush.batch = ath_session_batch(session, BOTH);
+	if (flush.batch == NULL)
+		return false;
+	flush.batch->statements[0] = *statement;
+	flush.batch->statements[1] = ath_statement_of("COMMIT");
+	session->statement_count += BOTH;
+	good = run(&flush, true) && was_committed(&flush);
+	ath_batch_clear(flush.batch);
+	session->held = false;
+	session->holds_commits = false;
+	ath_session_disconnect(session);
+	session->undo = NULL;
+	if (good && held)
+		ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL, NULL);
+	return good;
+}
+
 bool ath_commit(struct ath_session *session)
 {
-	return flush_session(session, true);
+	return session->holds_commits ? hold_commit(session) : flush_session(session, true);
 }
 
 bool ath_begin(struct ath_session *session)

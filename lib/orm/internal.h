@@ -294,11 +294,15 @@ struct ath_session {
 	bool poisoned; /* nothing may be stored any more, whatever is cleared */
 	enum ath_isolation isolation;
 	bool read_only;
+	bool sealed;                       /* and stays so: see ath_session_seal */
 	struct ath_connection *connection; /* while in a transaction */
 	bool wrote;                        /* in it, and it is not committed */
 	bool flushing;                     /* hooks of a flush are being called */
-	int savepoints;                    /* open in it */
-	struct ath_undo *undo;             /* what a rollback restores, newest first */
+	bool holds_commits;    /* ath_commit() only flushes: see ath_session_commit_held */
+	bool held;             /* it was called, and its COMMIT is still to come */
+	bool lost;             /* what it was called for has been rolled back since */
+	int savepoints;        /* open in it */
+	struct ath_undo *undo; /* what a rollback restores, newest first */
 	ath_hook *hook;
 	void *hook_arg;
 	struct ath_cursor *cursors; /* that are open */
@@ -392,6 +396,16 @@ struct ath_statement ath_session_begin_statement(const struct ath_session *sessi
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement);
 /* Is there a write, sent or not, that is not committed? */
 bool ath_session_is_uncommitted(struct ath_session *session);
+/*
+ * The true COMMIT of a session that holds commits, in whose transaction one more statement goes
+ * with it: one round trip. ATH_AFTER_COMMIT is called now, once for however many there were.
+ */
+bool ath_session_commit_held(struct ath_session *session, const struct ath_statement *statement);
+/*
+ * It reads on, and stores nothing any more, whatever is set, cleared or rolled back. Of an open
+ * transaction the server sees to that, which is a round trip.
+ */
+void ath_session_seal(struct ath_session *session);
 /* What is new, changed or to be deleted has been sent. */
 bool ath_session_is_clean(struct ath_session *session);
 /* Fills an object with its default values. */

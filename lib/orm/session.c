@@ -155,6 +155,8 @@ void ath_session_disconnect(struct ath_session *session)
 	ath_engine_give_back(session->engine, &session->connection);
 	session->savepoints = 0;
 	session->wrote = false;
+	session->lost = session->lost || session->held;
+	session->held = false;
 	session->cursors = NULL;
 	session->transaction++;
 }
@@ -182,7 +184,7 @@ void ath_set_transaction(struct ath_session *session, enum ath_isolation isolati
 		return;
 	}
 	session->isolation = isolation;
-	session->read_only = read_only;
+	session->read_only = read_only || session->sealed;
 }
 
 struct ath_statement ath_session_begin_statement(const struct ath_session *session, bool *usual)

@@ -21,6 +21,24 @@ static bool run_fixed(struct ath_session *session, const char *text, struct ath_
 	return status == ATH_OK;
 }
 
+/* ---- only reading from now on ---------------------------------------------------------------- */
+
+/* A rollback to a savepoint takes this back. */
+static void close_transaction(struct ath_session *session)
+{
+	struct ath_error error = { 0 };
+
+	if (session->connection != NULL && ath_session_ok(session) &&
+	    !run_fixed(session, "SET TRANSACTION READ ONLY", &error))
+		ath_session_take_error(session, &error);
+}
+
+void ath_session_seal(struct ath_session *session)
+{
+	session->sealed = session->read_only = true;
+	close_transaction(session);
+}
+
 /* ---- savepoints ---------------------------------------------------------------------------- */
 
 static bool run_savepoint(struct ath_session *session, const char *format, int number,
@@ -97,6 +115,8 @@ bool ath_rollback_to(struct ath_session *session, struct ath_savepoint *savepoin
 	if (!session->poisoned)
 		ath_error_clear(&session->error);
 	ath_undo_to(session, savepoint->number);
+	if (session->sealed)
+		close_transaction(session);
 	return true;
 }
 

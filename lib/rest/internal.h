@@ -87,4 +87,15 @@ struct ath_response *ath_error_problem(struct ath_request *request, const struct
 struct ath_response *ath_session_problem(struct ath_request *request,
 					 const struct ath_session *session);
 
+/* idempotency.c: the claim of struct ath_web; what it is for when the handler has returned. */
+struct ath_response *ath_idempotency_claim(struct ath_request *request);
+struct ath_response *ath_idempotency_finish(struct ath_request *request,
+					    struct ath_response *response);
+/* Puts the session in error: what has left in pieces cannot be sent a second time. */
+void ath_idempotency_refuse_stream(struct ath_session *session);
+/* Have the routes that ask for it what they need? */
+enum ath_status ath_idempotency_check(const struct ath_web *web,
+				      const struct ath_model *const *models,
+				      struct ath_error *error) ATH_MUST_CHECK;
+
 #endif

@@ -43,7 +43,9 @@ static void leaving(struct ath_request *request)
 	struct ath_session *session = request->session;
 
 	refuse_uncommitted(session);
-	session->read_only = true;
+	if (request->claim != NULL)
+		ath_idempotency_refuse_stream(session);
+	ath_session_seal(session);
 	if (!ath_session_ok(session))
 		ath_request_fail(request, ath_session_problem(request, session));
 }
@@ -53,6 +55,18 @@ static void moved(struct ath_request *request)
 	struct ath_session *session = request->session;
 
 	session->deadline = request->deadline;
+}
+
+/* What the handler has committed may be rolled back now: no hook makes a success of that. */
+static struct ath_response *finish_claim(struct ath_request *request,
+					 struct ath_response *response)
+{
+	response = ath_idempotency_finish(request, response);
+	if (response == NULL)
+		ath_session_fail(request->session, ATH_EINVAL, "the handler gave no answer");
+	else if (request->failure == NULL && response->status >= 400)
+		request->failure = response;
+	return response;
 }
 
 static struct ath_response *finish(struct ath_request *request, struct ath_response *response)
@@ -65,8 +79,11 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 	note_repeated(request, ath_session_repeated(session));
 	if (ath_response_status(response) < 400)
 		refuse_uncommitted(session);
+	if (request->claim != NULL)
+		response = finish_claim(request, response);
+	/* as a failure of the request: no hook behind it makes a success of what is not stored */
 	if (!ath_session_ok(session) && request->failure == NULL)
-		response = ath_session_problem(request, session);
+		response = request->failure = ath_session_problem(request, session);
 	ath_session_close(&session);
 	request->session = NULL;
 	request->failed = NULL;
@@ -89,8 +106,7 @@ struct ath_session *ath_request_session(struct ath_request *request)
 {
 	const struct ath_rest *rest = request->web->context;
 	struct ath_session_options options = { .arena = request->arena,
-					       .deadline = request->deadline,
-					       .read_only = request->sent != NULL };
+					       .deadline = request->deadline };
 	struct ath_session *session = request->session;
 
 	if (session != NULL)
@@ -102,6 +118,8 @@ struct ath_session *ath_request_session(struct ath_request *request)
 	request->leaving = leaving;
 	request->moved = moved;
 	request->failed = poison;
+	if (request->sent != NULL)
+		ath_session_seal(session);
 	if (request->failure != NULL || ath_arena_failed(request->arena))
 		poison(request);
 	return session;

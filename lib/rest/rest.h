@@ -1,5 +1,6 @@
 /*
- * rest.h - where models meet requests: the session of a request, rows as JSON, JSON as rows.
+ * rest.h - where models meet requests: the session of a request, rows as JSON, JSON as rows, writes
+ * that are sent again.
  *
  * What a client sends is checked against the model or the shape, and all that is wrong comes back
  * in one 422. A request whose session is in error is answered with that error's problem, whatever
@@ -17,9 +18,41 @@ extern "C" {
 
 /**
  * The request's session: opened at the first call, closed with the request. Never NULL. When the
- * handler has changed rows and not committed them, an answer below 400 becomes a 500.
+ * handler has changed rows and not committed them, an answer below 400 becomes a 500. When the head
+ * of a stream has left, it reads on, and a write is ATH_EREADONLY whatever is set or cleared.
  */
 ATH_API struct ath_session *ath_request_session(struct ath_request *request);
+
+/**
+ * The table that routes with .idempotency keep their answers in: it goes into the application's
+ * list of models and, by a migration or ath_create_all(), into its database. A request with the
+ * header Idempotency-Key, 1 to 255 visible characters of ASCII (else 400), is done once, and equal
+ * ones get its answer, with Idempotency-Replayed: true; while it is under way they wait for it.
+ * Equal means the same route and owner, method, path, query and body; another request under the
+ * same key of a route and owner is answered with 422. After 24 hours a key counts as new.
+ *
+ * The hooks before the handler are called for each of them, those after it too. The handler runs
+ * inside the transaction that the key is stored in, on a connection of the pool, and the answer is
+ * stored with it: the first ath_commit() and those behind it only flush, and the one COMMIT comes
+ * when the handler has returned. What it calls is told of errors by the flush, as usual; one that
+ * the COMMIT itself meets (a deferred constraint) is the answer. ATH_BEFORE_COMMIT is called for
+ * each ath_commit(), ATH_AFTER_COMMIT once, behind the COMMIT. ath_rollback() undoes all of it,
+ * what was committed in the handler too, and then an answer below 400 becomes a 500.
+ *
+ * An answer of 400 or more, whether the handler's or of an error, stores nothing and is not
+ * remembered: the client may try again with the same key. One above 1 MiB is not stored, and
+ * as there would be no second answer like it, the request is rolled back and answered with 500. So
+ * is one that is a stream, however short; a route that reads its body as a stream, or mounts a
+ * handler of libfcgi, is refused at start.
+ */
+ATH_API extern const struct ath_model ath_idempotency_key_model;
+/**
+ * Deletes keys of more than 24 hours, at most 1000, in the session's transaction, which the caller
+ * commits. To be called from time to time, and again while it gives 1000.
+ *
+ * @return how many there were
+ */
+ATH_API int64_t ath_idempotency_clean(struct ath_session *session);
 
 /**
  * Bounds a list by the client's ?limit= (100 when not given, at most 1000) and ?offset=.

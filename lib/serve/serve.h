@@ -40,6 +40,7 @@ struct ath_app {
 	struct ath_response *(*before)(struct ath_request *request);
 	/** Of all requests, those without a route too. */
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
+	struct ath_cors cors;                   /**< the pages of other origins that may call */
 	const struct ath_error_handler *errors; /**< ends in { 0 }; NULL: none */
 	/*
 	 * The life of a worker; of one that answers a single CGI request, too. Each runs in a fiber

@@ -33,6 +33,8 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .spool = configuration->spool,
 			 .before = app->before,
 			 .after = app->after,
+			 .cors = &app->cors,
+			 .claim = ath_idempotency_claim,
 			 .errors = app->errors,
 			 .own_routes = ath_health_routes,
 			 .context = &worker->rest },
@@ -40,6 +42,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 	};
 	if (ath_models_check(worker->rest.models, error) != ATH_OK ||
 	    ath_web_open(&worker->web, app->routes, error) != ATH_OK ||
+	    ath_idempotency_check(&worker->web, worker->rest.models, error) != ATH_OK ||
 	    ath_tasks_open(worker, error) != ATH_OK)
 		return error->status;
 	if (ath_loop_open(&worker->loop, &configuration->log) != ATH_OK)

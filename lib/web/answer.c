@@ -17,8 +17,8 @@ static void last_words(struct ath_request *request, struct ath_output *output)
 	output->head_length = (size_t)snprintf(
 		output->head + ATH_HEAD_ROOM, sizeof request->last_words - ATH_HEAD_ROOM,
 		"Status: 500 Internal Server Error\r\nContent-Type: " ATH_PROBLEM_TYPE "\r\n"
-		"Content-Length: %zu\r\n\r\n",
-		output->body_length);
+		"Content-Length: %zu\r\n%s\r\n",
+		output->body_length, ath_usual_lines);
 }
 
 static bool may_have_body(int status)
@@ -79,8 +79,13 @@ static const char *reason_of(int status)
 }
 
 /* A stream has no length before it has ended. */
-static void put_head(struct ath_buffer *head, const struct ath_response *response, bool whole)
+static void put_head(struct ath_buffer *head, struct ath_response *response, bool whole)
 {
+	ath_cors_add(response);
+	if (response->headers.failed || ath_arena_failed(response->request->arena)) {
+		head->failed = true;
+		return;
+	}
 	ath_buffer_append(head, "01234567", ATH_HEAD_ROOM);
 	ath_buffer_append(head, "Status: ", 8);
 	ath_buffer_int64(head, response->status);
@@ -95,6 +100,7 @@ static void put_head(struct ath_buffer *head, const struct ath_response *respons
 		ath_buffer_int64(head, (int64_t)response->body.length);
 	}
 	ath_buffer_append(head, "\r\n", 2);
+	ath_put_usual_lines(head, response);
 	ath_buffer_append(head, response->headers.data, response->headers.length);
 	ath_buffer_append(head, "\r\n", 2);
 }

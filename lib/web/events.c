@@ -7,10 +7,8 @@ static bool may_linger(struct ath_request *request)
 		return false; /* that ends */
 	if (request->front != NULL && !request->front->linger(request))
 		return false;
-	if (request->match.leaf->route->deadline_ms == 0) {
-		request->deadline = ATH_NEVER;
-		ath_fiber_set_deadline(ath_fiber_current(), ATH_NEVER);
-	}
+	if (request->match.leaf->route->deadline_ms == 0)
+		ath_request_set_deadline(request, ATH_NEVER);
 	return true;
 }
 

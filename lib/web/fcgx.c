@@ -182,21 +182,6 @@ FCGX_Stream *ath_body_fcgx(struct ath_request *request)
 /* ---- the head that a handler of libfcgi writes (RFC 3875, 6.2) ----------------------------------
  */
 
-/* The next line, without its end; false: there is none. */
-static bool next_line(struct ath_text *rest, struct ath_text *line)
-{
-	const char *end = rest->length == 0 ? NULL : memchr(rest->data, '\n', rest->length);
-
-	if (end == NULL)
-		return false;
-	*line = (struct ath_text){ rest->data, (size_t)(end - rest->data) };
-	rest->length -= line->length + 1;
-	rest->data = end + 1;
-	if (line->length > 0 && line->data[line->length - 1] == '\r')
-		line->length--;
-	return true;
-}
-
 struct head {
 	int status;
 	const char *content_type;
@@ -244,7 +229,7 @@ static struct ath_response *read_head(struct ath_request *request, struct ath_te
 	struct head head = { .response = ath_response_stream(request, 200, NULL) };
 	struct ath_text line;
 
-	while (next_line(rest, &line) && line.length > 0) {
+	while (ath_next_line(rest, &line) && line.length > 0) {
 		if (!read_line(request->arena, line, &head)) {
 			ath_request_fail(request, ath_problem(request, 500,
 							      "the handler's answer has no head"));
@@ -263,7 +248,7 @@ static bool ends_head(const struct ath_buffer *head)
 {
 	struct ath_text rest = { head->data, head->length }, line;
 
-	while (next_line(&rest, &line))
+	while (ath_next_line(&rest, &line))
 		if (line.length == 0)
 			return true;
 	return false;
@@ -297,7 +282,7 @@ static bool take_errors(struct stream *stream, const char *data, size_t length)
 	const char *copy;
 
 	while (rest.length > 0) {
-		if (!next_line(&rest, &text)) {
+		if (!ath_next_line(&rest, &text)) {
 			text = rest;
 			rest.length = 0;
 		}

@@ -25,6 +25,8 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 	limits->streams = limits->streams == 0 ? usual.streams : limits->streams;
 	limits->in_flight = limits->in_flight == 0 ? usual.in_flight : limits->in_flight;
 	limits->deadline_ms = limits->deadline_ms == 0 ? usual.deadline_ms : limits->deadline_ms;
+	if (web->cors != NULL && ath_cors_check(web->cors, error) != ATH_OK)
+		return error->status;
 	web->spool = web->spool == NULL ? "/var/tmp" : web->spool;
 	if (ath_router_open(&web->router, routes, error) != ATH_OK || web->own_routes == NULL)
 		return error->status;
@@ -56,31 +58,37 @@ static bool decode_segment(struct ath_request *request, struct ath_text *segment
 	return true;
 }
 
-static struct ath_response *no_route(struct ath_request *request)
+const char *ath_allowed_methods(struct ath_request *request)
 {
 	static const char *const names[] = {
 #define X(method) #method,
 		ATH_METHOD_MAP(X)
 #undef X
 	};
-	unsigned allowed = request->match.allowed;
-	struct ath_response *response;
+	unsigned allowed = request->match.allowed | 1U << ATH_METHOD_OPTIONS;
 	struct ath_buffer list;
 
-	if (allowed == 0)
-		return ath_problem(request, 404, "nothing is served at this path");
-	allowed |= 1U << ATH_METHOD_OPTIONS;
 	if (allowed & 1U << ATH_METHOD_GET)
 		allowed |= 1U << ATH_METHOD_HEAD;
 	ath_buffer_init(&list, request->arena, 256);
 	for (size_t i = 0; i < ATH_COUNT(names); i++)
 		if (allowed & 1U << i)
 			ath_buffer_printf(&list, "%s%s", list.length > 0 ? ", " : "", names[i]);
+	return ath_buffer_c_string(&list);
+}
+
+static struct ath_response *no_route(struct ath_request *request)
+{
+	struct ath_response *response;
+	const char *methods;
+
+	if (request->match.allowed == 0)
+		return ath_problem(request, 404, "nothing is served at this path");
+	methods = ath_allowed_methods(request);
 	response = request->method == ATH_METHOD_OPTIONS
 			   ? ath_response_empty(request, 204)
-			   : ath_problem(request, 405, "this path allows %s",
-					 ath_buffer_c_string(&list));
-	ath_response_header(response, "Allow", ath_buffer_c_string(&list));
+			   : ath_problem(request, 405, "this path allows %s", methods);
+	ath_response_header(response, "Allow", methods);
 	return response;
 }
 
@@ -147,14 +155,16 @@ static size_t most_body(const struct ath_request *request)
 							 : request->web->limits.body;
 }
 
+/* A preflight is about another method, and no handler's. */
 static void match(struct ath_request *request)
 {
+	enum ath_method method =
+		ath_cors_is_preflight(request) ? ATH_METHOD_COUNT : request->method;
 	struct ath_text *segments;
 	size_t count;
 
 	if (read_segments(request, &segments, &count))
-		ath_router_match(request->web->router, request->method, segments, count,
-				 &request->match);
+		ath_router_match(request->web->router, method, segments, count, &request->match);
 	if (!ath_request_streams_body(request))
 		request->raw_body.ceiling = most_body(request);
 }
@@ -178,24 +188,31 @@ static struct ath_response *call_handler(struct ath_request *request)
 
 	if (leaf == NULL)
 		return no_route(request);
-	if (leaf->route->deadline_ms > 0)
-		request->deadline = request->arrived + leaf->route->deadline_ms;
-	ath_fiber_set_deadline(ath_fiber_current(), request->deadline);
+	ath_request_set_deadline(request, leaf->route->deadline_ms > 0
+						  ? request->arrived + leaf->route->deadline_ms
+						  : request->deadline);
 	response = call_before(request, leaf);
+	if (response == NULL && request->failure == NULL &&
+	    leaf->route->idempotency != ATH_IDEMPOTENCY_NONE)
+		response = request->web->claim(request);
 	if (response == NULL && request->failure == NULL)
 		response = leaf->route->handler(request);
 	ath_fcgx_complete(response);
 	return response;
 }
 
-void ath_request_progress(struct ath_request *request)
+void ath_request_set_deadline(struct ath_request *request, int64_t deadline)
 {
-	if (request->match.leaf->route->deadline_ms > 0 || request->deadline == ATH_NEVER)
-		return;
-	request->deadline = ath_now() + request->web->limits.deadline_ms;
-	ath_fiber_set_deadline(ath_fiber_current(), request->deadline);
+	request->deadline = deadline;
+	ath_fiber_set_deadline(ath_fiber_current(), deadline);
 	if (request->moved != NULL)
 		request->moved(request);
+}
+
+void ath_request_progress(struct ath_request *request)
+{
+	if (request->match.leaf->route->deadline_ms == 0 && request->deadline != ATH_NEVER)
+		ath_request_set_deadline(request, ath_now() + request->web->limits.deadline_ms);
 }
 
 static void log_request(const struct ath_request *request, int status,

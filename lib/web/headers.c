@@ -82,8 +82,7 @@ static struct ath_text trim(struct ath_text text)
 	return text;
 }
 
-/* Cuts off what stands before the mark. */
-static struct ath_text next_of(struct ath_text *rest, char mark)
+struct ath_text ath_next_part(struct ath_text *rest, char mark)
 {
 	const char *found = memchr(rest->data, mark, rest->length);
 	struct ath_text front = *rest;
@@ -94,11 +93,25 @@ static struct ath_text next_of(struct ath_text *rest, char mark)
 	return trim(front);
 }
 
+bool ath_next_line(struct ath_text *rest, struct ath_text *line)
+{
+	const char *end = rest->length == 0 ? NULL : memchr(rest->data, '\n', rest->length);
+
+	if (end == NULL)
+		return false;
+	*line = (struct ath_text){ rest->data, (size_t)(end - rest->data) };
+	rest->length -= line->length + 1;
+	rest->data = end + 1;
+	if (line->length > 0 && line->data[line->length - 1] == '\r')
+		line->length--;
+	return true;
+}
+
 /* 0 to 1000 */
 static int weight_of(struct ath_text parameters)
 {
 	while (parameters.length > 0) {
-		struct ath_text each = next_of(&parameters, ';');
+		struct ath_text each = ath_next_part(&parameters, ';');
 		char number[8];
 		double weight;
 
@@ -134,8 +147,8 @@ static int weight_for(const char *accept, const char *type)
 	int closest = 0, weight = 0;
 
 	while (rest.length > 0) {
-		struct ath_text parameters = next_of(&rest, ',');
-		struct ath_text range = next_of(&parameters, ';');
+		struct ath_text parameters = ath_next_part(&rest, ',');
+		struct ath_text range = ath_next_part(&parameters, ';');
 		int close = closeness(range, type);
 
 		if (close <= closest)

@@ -19,7 +19,8 @@ enum {
 	ATH_MAX_CAPTURES = 8,
 	ATH_MAX_GROUPS = 8,
 	ATH_MAX_ARGS = 1000,
-	ATH_MAX_URI = 8192
+	ATH_MAX_URI = 8192,
+	ATH_USUAL_LINES = 320 /* bytes at most of what every answer has */
 };
 
 /* ---- the router ------------------------------------------------------------------------- */
@@ -91,16 +92,22 @@ struct ath_web {
 	struct ath_web_limits limits;
 	const struct ath_log *log;
 	bool access_log;
-	const char *spool; /* the directory for uploads; NULL: /var/tmp */
+	const struct ath_cors *cors; /* NULL: nobody's pages but our own */
+	const char *spool;           /* the directory for uploads; NULL: /var/tmp */
 	/* the application's, around all that is answered */
 	struct ath_response *(*before)(struct ath_request *request);
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
+	/*
+	 * The room above's: asked before the handler of a route with .idempotency; what is not
+	 * NULL answers.
+	 */
+	struct ath_response *(*claim)(struct ath_request *request);
 	const struct ath_error_handler *errors; /* likewise */
 	const struct ath_route *own_routes;     /* the framework's, or NULL */
 	void *context;                          /* the room above's */
 };
 
-/* Zero limits become the defaults. */
+/* Zero limits become the defaults; what makes no sense in routes and cors is refused. */
 enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes,
 			     struct ath_error *error) ATH_MUST_CHECK;
 void ath_web_close(struct ath_web *web);
@@ -174,7 +181,7 @@ struct ath_request {
 	uint64_t body_read;        /* bytes the handler has taken */
 
 	/* for the room above; finish() may come back when something was begun behind it */
-	void *session;
+	void *session, *claim;
 	struct ath_response *(*finish)(struct ath_request *request, struct ath_response *response);
 	void (*leaving)(struct ath_request *request); /* the head of a stream is about to leave */
 	void (*moved)(struct ath_request *request);   /* its deadline has moved */
@@ -182,7 +189,8 @@ struct ath_request {
 	size_t statements, rows, round_trips;         /* for the log and for tests */
 	const char *repeated; /* a statement that was run too often; NULL: none */
 	struct ath_request *next_free;
-	char last_words[128]; /* the head of an answer for which the arena has no room */
+	char last_words[192 + ATH_USUAL_LINES]; /* the head of an answer for which the arena has no
+						   room */
 };
 
 struct ath_response {
@@ -237,6 +245,7 @@ struct ath_response *ath_request_handle_problem(struct ath_request *request,
 						struct ath_response *response);
 /* The hooks behind the handler, once. */
 struct ath_response *ath_web_after(struct ath_request *request, struct ath_response *response);
+void ath_request_set_deadline(struct ath_request *request, int64_t deadline);
 /* Ends when it should in so many milliseconds from now, unless its route says otherwise. */
 void ath_request_progress(struct ath_request *request);
 
@@ -275,6 +284,30 @@ bool ath_request_announced(struct ath_request *request, uint64_t *length);
  * The body as tokens. NULL: the request has been failed with 400 or 415.
  */
 const struct ath_json_document *ath_body_document(struct ath_request *request);
+
+/* ---- headers ------------------------------------------------------------------------------- */
+
+/* Cuts the part before the mark off a list; without the blanks around it. */
+struct ath_text ath_next_part(struct ath_text *rest, char mark);
+/* The next line, without its end; false: there is none. */
+bool ath_next_line(struct ath_text *rest, struct ath_text *line);
+/* RFC 9110, 5.6.2 */
+bool ath_is_token(const char *name);
+/* Answers with 500: a header that would not be one. */
+void ath_refuse_header(struct ath_request *request);
+
+/* header_lines.c: what every answer has, unless it brings lines of these names itself. */
+extern const char ath_usual_lines[];
+void ath_put_usual_lines(struct ath_buffer *head, const struct ath_response *response);
+
+/* cors.c */
+enum ath_status ath_cors_check(const struct ath_cors *cors, struct ath_error *error) ATH_MUST_CHECK;
+/* A browser asks what a page of another origin may do; the request itself is still to come. */
+bool ath_cors_is_preflight(const struct ath_request *request);
+/* The lines that the request's origin is to be given. */
+void ath_cors_add(struct ath_response *response);
+/* The methods that the request's path has: "GET, HEAD, OPTIONS". */
+const char *ath_allowed_methods(struct ath_request *request);
 
 /* ---- decoding (url.c) ---------------------------------------------------------------------- */
 

@@ -154,9 +154,13 @@ static bool has_doubles(const struct ath_request *request)
 		size_t length;
 		const char *name;
 	} once[] = {
-		{ 9, "HTTP_HOST" },         { 12, "CONTENT_TYPE" },
-		{ 14, "CONTENT_LENGTH" },   { 18, "HTTP_AUTHORIZATION" },
-		{ 16, "HTTP_TRACEPARENT" }, { 20, "HTTP_IDEMPOTENCY_KEY" },
+		{ 9, "HTTP_HOST" },
+		{ 12, "CONTENT_TYPE" },
+		{ 14, "CONTENT_LENGTH" },
+		{ 18, "HTTP_AUTHORIZATION" },
+		{ 16, "HTTP_TRACEPARENT" },
+		{ 11, "HTTP_ORIGIN" },
+		{ 20, "HTTP_IDEMPOTENCY_KEY" },
 	};
 	unsigned seen = 0;
 

@@ -9,7 +9,7 @@ static bool ends_line(const char *value)
 	return strpbrk(value, "\r\n") != NULL;
 }
 
-static void refuse_header(struct ath_request *request)
+void ath_refuse_header(struct ath_request *request)
 {
 	ath_request_fail(request, ath_problem(request, 500, "a header was refused"));
 }
@@ -27,7 +27,7 @@ struct ath_response *ath_response_new(struct ath_request *request, int status,
 	ath_buffer_init(&response->headers, request->arena, request->web->limits.params);
 	ath_buffer_init(&response->body, request->arena, request->web->limits.arena);
 	if (content_type != NULL && ends_line(content_type))
-		refuse_header(request);
+		ath_refuse_header(request);
 	return response;
 }
 
@@ -57,7 +57,7 @@ struct ath_response *ath_response_text(struct ath_request *request, int status, 
 }
 
 /* RFC 9110, 5.6.2 */
-static bool is_token(const char *name)
+bool ath_is_token(const char *name)
 {
 	static const char marks[] = "!#$%&'*+-.^_`|~";
 
@@ -74,8 +74,8 @@ void ath_response_header(struct ath_response *response, const char *name, const 
 {
 	if (response == NULL || value == NULL) /* NULL: the arena is full, and remembers */
 		return;
-	if (!is_token(name) || ends_line(value)) {
-		refuse_header(response->request);
+	if (!ath_is_token(name) || ends_line(value)) {
+		ath_refuse_header(response->request);
 		return;
 	}
 	ath_buffer_string(&response->headers, name);
@@ -200,10 +200,10 @@ void ath_response_cookie(struct ath_response *response, const char *name, const 
 	if (response == NULL)
 		return;
 	options = options == NULL ? &usual : options;
-	if (!is_token(name) || !is_cookie_value(value) ||
+	if (!ath_is_token(name) || !is_cookie_value(value) ||
 	    (options->path != NULL && strchr(options->path, ';') != NULL) ||
 	    (options->domain != NULL && strchr(options->domain, ';') != NULL)) {
-		refuse_header(response->request);
+		ath_refuse_header(response->request);
 		return;
 	}
 	ath_buffer_init(&line, response->request->arena, 4096);
@@ -218,7 +218,7 @@ void ath_response_cookie(struct ath_response *response, const char *name, const 
 	ath_buffer_string(&line, options->insecure ? "" : "; Secure");
 	ath_buffer_printf(&line, "; SameSite=%s", same_sites[options->same_site]);
 	if (line.failed)
-		refuse_header(response->request);
+		ath_refuse_header(response->request);
 	else
 		ath_response_header(response, "Set-Cookie", ath_buffer_c_string(&line));
 }
@@ -273,7 +273,7 @@ void ath_response_etag(struct ath_response *response, const char *tag)
 		tag = made;
 	}
 	if (!is_tag(tag)) {
-		refuse_header(request);
+		ath_refuse_header(request);
 		return;
 	}
 	ath_response_header(response, "ETag", ath_arena_printf(request->arena, "\"%s\"", tag));

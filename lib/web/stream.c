@@ -29,19 +29,19 @@ static bool is_good(const struct ath_response *response)
 	       !ath_arena_failed(request->arena);
 }
 
-/* The room above may refuse, and the hooks may put another answer in its place. */
+/*
+ * The hooks may put another answer in its place, and the room above may refuse: it comes last,
+ * since from its word on nothing is stored any more.
+ */
 static bool may_leave(struct ath_response *response)
 {
 	struct ath_request *request = response->request;
-	struct ath_response *after;
+	struct ath_response *after = ath_web_after(request, response);
 
-	if (request->leaving != NULL)
-		request->leaving(request);
-	if (request->failure != NULL)
-		return false;
-	after = ath_web_after(request, response);
 	if (after != response)
 		ath_request_fail(request, after);
+	if (request->failure == NULL && request->leaving != NULL)
+		request->leaving(request);
 	return request->failure == NULL;
 }
 

@@ -30,6 +30,13 @@ enum ath_method {
 		ATH_METHOD_COUNT
 };
 
+/** Is a write that is sent again, with the same Idempotency-Key, done once? See rest.h. */
+enum ath_idempotency {
+	ATH_IDEMPOTENCY_NONE,
+	ATH_IDEMPOTENCY_OPTIONAL, /**< when the header is there */
+	ATH_IDEMPOTENCY_REQUIRED  /**< without it: 400 */
+};
+
 /**
  * One row of a table that says who words what goes wrong; the table ends in { 0 }.
  *
@@ -104,6 +111,13 @@ struct ath_route {
 	struct ath_response *(*before)(struct ath_request *request);
 	/** Called with every answer, those of the groups last; gives the one to send. */
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
+	/** Of a route, for POST, PUT, PATCH and DELETE: see ath_idempotency_key_model in rest.h. */
+	enum ath_idempotency idempotency;
+	/**
+	 * Whose answers they are: nobody else is given them. NULL: told apart by the header
+	 * Authorization, which is no good where a cookie says who it is.
+	 */
+	const char *(*idempotency_owner)(struct ath_request *request);
 	const struct ath_error_handler *errors; /**< NULL: those of the groups around it */
 	/** What ath_fcgx() mounts. */
 	void (*fcgx)(struct FCGX_Stream *in, struct FCGX_Stream *out, struct FCGX_Stream *err,
@@ -134,6 +148,28 @@ ATH_API struct ath_response *ath_fcgx_handle(struct ath_request *request);
 	{                                                                                          \
 		.path = path_, .group = routes_, __VA_ARGS__                                       \
 	}
+
+/**
+ * Which pages of other origins may call, and read the answers (CORS): zero is none. All of it
+ * static, and checked at start. The methods are those that a path has; preflights are answered
+ * before any hook. It keeps browsers from nothing else: who may do what, the application checks.
+ */
+struct ath_cors {
+	/**
+	 * "https://app.example.org", as a browser writes it; ends in NULL. "*" alone: every page,
+	 * which then never comes with .credentials.
+	 */
+	const char *const *origins;
+	/**
+	 * The request's headers that a page may set besides the harmless ones; ends in NULL. NULL:
+	 * Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match.
+	 */
+	const char *const *headers;
+	/** The answer's headers that a page may read besides the usual ones; ends in NULL. */
+	const char *const *exposed_headers;
+	bool credentials; /**< requests may come with cookies */
+	int max_age;      /**< seconds for which a preflight counts, at most 86400; 0: 600 */
+};
 
 /* ---- the request ---------------------------------------------------------------------- */
 
@@ -324,8 +360,9 @@ ATH_API struct ath_response *ath_response_file(struct ath_request *request,
 /**
  * An answer that leaves while it is made, in constant memory: write to it, and return it. Until
  * the first bytes leave (when 32 KiB have gathered, or at the first flush) it is an answer as any
- * other: rows that were changed must be committed by then, and a failure becomes a problem. Later
- * a failure breaks the body off, so that the client sees that it is not whole, and is logged.
+ * other: rows that were changed must be committed by then, and a failure becomes a problem; the
+ * hooks behind the handler are called then. Later nothing is stored any more, and a failure, such
+ * as the try, breaks the body off, so that the client sees that it is not whole, and is logged.
  * Without .deadline_ms the request's deadline moves on with every piece that the client takes.
  * Read a streamed body to its end first: nginx sends no more of it when an answer has begun.
  */
@@ -365,11 +402,29 @@ ATH_API bool ath_event_heartbeat(struct ath_response *events);
 ATH_API struct ath_response *ath_response_json(struct ath_request *request, int status,
 					       struct cJSON *document);
 /**
- * Adds a header line. A name that is no token, or a value with CR, LF or NUL, answers the
- * request with 500: it never gets out.
+ * Adds a header line. Every answer has Cache-Control (no-store), Content-Security-Policy (nothing
+ * is loaded, and no frame shows it), Cross-Origin-Resource-Policy (same-origin), Referrer-Policy
+ * (no-referrer), X-Content-Type-Options (nosniff) and X-Frame-Options (DENY): a line of the same
+ * name takes their place, as a page with styles or scripts needs it. A name that is no token, or a
+ * value with CR, LF or NUL, answers the request with 500: it never gets out.
  */
 ATH_API void ath_response_header(struct ath_response *response, const char *name,
 				 const char *value);
+/** What ath_response_cache() may be told besides. */
+enum ath_cache {
+	ATH_CACHE_PUBLIC = 1,   /**< caches on the way may keep it too: it is the same for all */
+	ATH_CACHE_IMMUTABLE = 2 /**< it never changes: not even a reload asks for it again */
+};
+/**
+ * Cache-Control (RFC 9111, 5.2): for how many seconds the client may use the answer again without
+ * asking; 0: it keeps it, and asks each time whether it is still good. Without this call nobody
+ * keeps an answer, but for one with an ETag, which is asked about each time.
+ *
+ * @param flags  of enum ath_cache, or 0; others, or less than 0 seconds: 500
+ */
+ATH_API void ath_response_cache(struct ath_response *response, int64_t seconds, unsigned flags);
+/** Vary: this header of the request had a say in the answer. For several, one call for each. */
+ATH_API void ath_response_vary(struct ath_response *response, const char *name);
 /** A browser is to save the answer under this name (RFC 6266). NULL: it is to show it. */
 ATH_API void ath_response_attachment(struct ath_response *response, const char *filename);
 /** Of a cookie; zero is the safe side: HttpOnly, Secure, SameSite=Lax, for the session, path /. */

@@ -100,8 +100,7 @@ sed -i -e '0,/^#include/s//#include "notes.h"\n&/' "$shown/app/app.c" "$shown/ap
 sed -i -e 's/^static const struct ath_route routes/extern const struct ath_route trips[];\n&/' \
 	"$shown/app/app.c"
 sed -i -e "/ath_route routes\[\]/r $work/routes" "$shown/app/app.c"
-sed -i -e 's/^\(const struct ath_model .*\), NULL };/\1, \&note_model, NULL };/' \
-	"$shown/app/models.c"
+sed -i -e 's/&ath_idempotency_key_model,$/\&note_model, &/' "$shown/app/models.c"
 check "the application with notes builds" "$(cd "$shown" && cc -std=c17 -Ilib -o users app/*.c \
 	build/libathanor.a "${libs[@]}" -lm 2>&1)" ''
 

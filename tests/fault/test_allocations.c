@@ -402,6 +402,10 @@ static const struct exchange {
 	{ "GET", "/nowhere", NULL, 404 },
 };
 
+static const char *const origins[] = { "https://app.example.org", NULL };
+static const char *const exposed[] = { "Location", "ETag", NULL };
+static const struct ath_cors cors = { .origins = origins, .exposed_headers = exposed };
+
 /* ---- requests ------------------------------------------------------------------------ */
 
 /* As a front would: the parameters, then the body. */
@@ -409,6 +413,8 @@ static void fill_request(struct ath_request *request, const struct exchange *exc
 {
 	put_usual_pairs(&request->raw_params, exchange->method, exchange->uri);
 	put_pair(&request->raw_params, "HTTP_USER_AGENT", "curl");
+	put_pair(&request->raw_params, "HTTP_ORIGIN", origins[0]);
+	put_pair(&request->raw_params, "HTTP_ACCESS_CONTROL_REQUEST_METHOD", "POST");
 	if (exchange->body != NULL)
 		ath_buffer_string(&request->raw_body, exchange->body);
 	request->arrived = ath_now();
@@ -436,6 +442,25 @@ static int status_of(const struct exchange *exchange, const char *head, size_t h
 	return status;
 }
 
+/* All the lines that a page of another origin is to see, or none. */
+static bool is_for_the_page(const struct exchange *exchange, const struct ath_output *output)
+{
+	static const char *const lines[] = {
+		"\r\nAccess-Control-Allow-Origin: https://app.example.org\r\n",
+		"\r\nVary: Origin\r\n",
+		"\r\nX-Frame-Options: DENY\r\n",
+	};
+	bool preflight = strcmp(exchange->method, "OPTIONS") == 0;
+	const char *last = preflight ? "\r\nAccess-Control-Max-Age: 600\r\n"
+				     : "\r\nAccess-Control-Expose-Headers: Location, ETag\r\n";
+	const char *head = output->head + ATH_HEAD_ROOM;
+
+	for (size_t i = 0; i < ATH_COUNT(lines); i++)
+		if (memmem(head, output->head_length, lines[i], strlen(lines[i])) == NULL)
+			return false;
+	return memmem(head, output->head_length, last, strlen(last)) != NULL;
+}
+
 static enum result judge(struct shortage *shortage, const struct exchange *exchange,
 			 const struct ath_output *output)
 {
@@ -443,7 +468,8 @@ static enum result judge(struct shortage *shortage, const struct exchange *excha
 			       output->body_length);
 
 	if (status == exchange->status)
-		return WHOLE;
+		return is_for_the_page(exchange, output) ? WHOLE
+							 : wrong(shortage, "lines are missing");
 	return status == 500 ? REFUSED : wrong(shortage, "another answer");
 }
 
@@ -495,7 +521,9 @@ static void serve_twice(void *arg)
 static enum result run_exchange(struct shortage *shortage, const void *with)
 {
 	struct ath_rest rest = { .models = models };
-	struct ath_web web = { .log = quiet(), .access_log = true, .context = &rest };
+	struct ath_web web = {
+		.log = quiet(), .access_log = true, .cors = &cors, .context = &rest
+	};
 	struct served served = { .web = &web, .exchange = with, .shortage = shortage };
 	struct ath_error error = { 0 };
 	struct ath_loop *loop;
@@ -550,7 +578,7 @@ static enum result run_session(struct shortage *shortage, const void *with)
 	struct ath_error error = { 0 };
 	struct ath_engine *engine;
 	enum result result = REFUSED;
-	struct thing thing = { .name = (char *)(uintptr_t)"one" };
+	struct thing thing = { .name = (char *)(uintptr_t) "one" };
 
 	assert_int_equal(ath_engine_open(&engine, away, &options, &error), ATH_OK);
 	begin(shortage);
@@ -630,7 +658,7 @@ static enum result run_stored(struct shortage *shortage, const void *with)
 {
 	struct ath_engine_options options = { .log = quiet() };
 	struct ath_rest rest = { .models = models };
-	struct ath_web web = { .log = quiet(), .context = &rest };
+	struct ath_web web = { .log = quiet(), .cors = &cors, .context = &rest };
 	struct served served = { .web = &web, .exchange = with, .shortage = shortage };
 	struct ath_error error = { 0 };
 

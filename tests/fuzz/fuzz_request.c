@@ -31,7 +31,10 @@ static struct ath_web *the_web(void)
 		ATH_ROUTE(GET, "/", any),
 		{ 0 },
 	};
-	static struct ath_web web = { .limits = { .params = 2048, .body = 512, .arena = 65536 } };
+	static const char *const origins[] = { "https://a", NULL };
+	static const struct ath_cors cors = { .origins = origins, .credentials = true };
+	static struct ath_web web = { .limits = { .params = 2048, .body = 512, .arena = 65536 },
+				      .cors = &cors };
 	struct ath_error error = { 0 };
 
 	if (web.router == NULL)

@@ -170,12 +170,12 @@ symbols() {
 	check "exported symbols that do not start with ath_"
 
 	# Between the visibility that ATH_API is and the semicolon stands one declaration; its name
-	# is the first ath_ that an opening parenthesis follows.
+	# is the first ath_ that an opening parenthesis follows, or, of an object, the last word.
 	gcc -E -P -Ilib lib/athanor.h | tr '\n' ' ' | tr ';' '\n' |
 		sed -n 's/.*visibility("default")//p' |
-		awk 'match($0, /ath_[a-z0-9_]+ *\(/) {
+		awk 'match($0, /ath_[a-z0-9_]+ *\(/) || match($0, /ath_[a-z0-9_]+ *$/) {
 				name = substr($0, RSTART, RLENGTH)
-				sub(/ *\(/, "", name)
+				sub(/ *\(?$/, "", name)
 				print name
 			}' | sort -u >"$dir/declared"
 	{

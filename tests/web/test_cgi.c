@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "usual_lines.h"
 #include "web/internal.h"
 
 enum { LARGE = 1024 * 1024, BODY = 6000, ANSWER = 8192 };
@@ -184,7 +185,7 @@ static void a_request_is_answered(void **state)
 {
 	static const char expected[] =
 		"Status: 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
-		"Content-Length: 3\r\n\r\nyou";
+		"Content-Length: 3\r\n" USUAL_LINES "\r\nyou";
 
 	(void)state;
 	assert_string_equal(
@@ -459,7 +460,7 @@ static void *read_to_the_end(void *arg)
 static void a_large_answer_is_written_whole(void **state)
 {
 	static const char head[] = "Status: 200 OK\r\nContent-Type: text/plain\r\n"
-				   "Content-Length: 1048576\r\n\r\n";
+				   "Content-Length: 1048576\r\n" USUAL_LINES "\r\n";
 	struct ath_error error = { 0 };
 	int out[2], in = pipe_of("", 0, NULL);
 	pthread_t reader;

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
+#include "usual_lines.h"
 #include "whole_request.h"
 
 enum { PARAMS = 24 * 1024, BODY = 4096, ARENA = 512 * 1024 };
@@ -256,8 +257,8 @@ static const struct ath_route routes[] = {
 static int open_web(void **state)
 {
 	(void)state;
-	return open_routes(routes, (struct ath_web_limits){
-					   .params = PARAMS, .body = BODY, .arena = ARENA });
+	return open_routes(
+		routes, (struct ath_web_limits){ .params = PARAMS, .body = BODY, .arena = ARENA });
 }
 
 /* The answer to a GET with these raw parameters, in a request of its own. */
@@ -595,7 +596,7 @@ static void put_expected(struct ath_buffer *out, const struct row *row)
 		ath_buffer_printf(out, "Content-Type: %s\r\n", row->type);
 	if (row->status != 204 && row->status != 304)
 		ath_buffer_printf(out, "Content-Length: %zu\r\n", strlen(row->answer));
-	ath_buffer_printf(out, "%s\r\n", row->headers == NULL ? "" : row->headers);
+	ath_buffer_printf(out, USUAL_LINES "%s\r\n", row->headers == NULL ? "" : row->headers);
 	if (strcmp(row->method, "HEAD") != 0)
 		ath_buffer_string(out, row->answer);
 }
@@ -938,7 +939,7 @@ static char *handle_in(size_t ceiling)
 static void a_handler_never_sees_half_a_request(void **state)
 {
 	static const char whole[] = "Status: 200 OK\r\nContent-Type: " TEXT "\r\n"
-				    "Content-Length: 4\r\n\r\nname";
+				    "Content-Length: 4\r\n" USUAL_LINES "\r\nname";
 	size_t answered = 0, ceiling = 16;
 
 	(void)state;

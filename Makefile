@@ -23,7 +23,7 @@ LIBS_EXTRA := -lm -pthread
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat-security -Werror
-OPT := -O2 -g -fno-omit-frame-pointer
+OPT := -O2 -g -fno-omit-frame-pointer -fno-plt
 CPPFLAGS_ALL := -D_GNU_SOURCE -Ilib $(CPPFLAGS)
 CFLAGS_ALL := -std=c17 $(WARN) $(OPT) -fPIC -fvisibility=hidden -pthread $(CFLAGS)
 LDFLAGS_ALL := -pthread $(LDFLAGS)

@@ -1,8 +1,9 @@
 /*
  * arena.c - memory of one request.
  *
- * A chain of blocks, each twice the one before, cut from the front. The first block is
- * kept by a reset, so that a request that fits in it costs no malloc at all. Built with
+ * A chain of blocks, each twice the one before, cut from the front. A reset keeps the first, and of
+ * the others what was used, up to MOST_KEPT: a request like the one before costs no malloc at all,
+ * and the heap does not shrink and grow with each, which costs more than all else. Built with
  * ATH_ARENA_MALLOC every allocation is a block of its own, and AddressSanitizer sees each.
  */
 #include <stdio.h>
@@ -14,6 +15,7 @@ enum {
 	RESERVE = 8 * 1024,
 	FIRST_BLOCK = 16 * 1024,
 	LARGEST_BLOCK = 1024 * 1024,
+	MOST_KEPT = 128 * 1024,
 	DEFAULT_CEILING = 16 * 1024 * 1024
 };
 
@@ -88,6 +90,24 @@ static void run_cleanups(struct ath_arena *arena)
 	}
 }
 
+#ifndef ATH_ARENA_MALLOC
+/* Frees all but the first block and those behind it that were used and are not too much. */
+static void drop_blocks(struct ath_arena *arena)
+{
+	struct block **at = &arena->first;
+	size_t kept = 0;
+
+	for (; *at != NULL; at = &(*at)->next) {
+		kept += (*at)->size;
+		if (*at != arena->first && ((*at)->used == 0 || kept > MOST_KEPT))
+			break;
+		(*at)->used = 0;
+	}
+	free_chain(*at);
+	*at = NULL;
+}
+#endif
+
 void ath_arena_reset(struct ath_arena *arena)
 {
 	run_cleanups(arena);
@@ -95,11 +115,7 @@ void ath_arena_reset(struct ath_arena *arena)
 	free_chain(arena->first);
 	arena->first = NULL;
 #else
-	if (arena->first != NULL) {
-		free_chain(arena->first->next);
-		arena->first->next = NULL;
-		arena->first->used = 0;
-	}
+	drop_blocks(arena);
 #endif
 	arena->current = arena->first;
 	arena->reserve->used = 0;
@@ -190,30 +206,42 @@ bool ath_arena_charge(struct ath_arena *arena, size_t bytes)
 	return true;
 }
 
+/* Of a block that has room for it, what size was rounded up to. */
+static inline void *cut(struct ath_arena *arena, struct block *block, size_t size)
+{
+	void *memory = (char *)block->bytes + block->used;
+
+	block->used += size;
+	arena->used = size > arena->ceiling - arena->used ? arena->ceiling : arena->used + size;
+	return memory;
+}
+
+/* Apart from the usual way, which then needs no frame. */
+static __attribute__((noinline)) void *alloc_in_new_block(struct ath_arena *arena, size_t size)
+{
+	struct block *block = add_block(arena, size);
+
+	if (block != NULL)
+		return cut(arena, block, size);
+	arena->failed = true;
+	return NULL;
+}
+
 void *ath_arena_alloc(struct ath_arena *arena, size_t size)
 {
 	struct block *block = arena->current;
-	void *memory;
+	size_t whole = (size + alignment - 1) & ~(alignment - 1);
 
 	if (size > arena->ceiling - arena->used) {
 		arena->failed = true;
 		return NULL;
 	}
-	size = (size + alignment - 1) & ~(alignment - 1);
 #ifdef ATH_ARENA_MALLOC
 	block = NULL;
 #endif
-	if (block == NULL || size > block->size - block->used) {
-		block = add_block(arena, size);
-		if (block == NULL) {
-			arena->failed = true;
-			return NULL;
-		}
-	}
-	memory = (char *)block->bytes + block->used;
-	block->used += size;
-	arena->used = size > arena->ceiling - arena->used ? arena->ceiling : arena->used + size;
-	return memory;
+	if (block == NULL || whole > block->size - block->used)
+		return alloc_in_new_block(arena, whole);
+	return cut(arena, block, whole);
 }
 
 void *ath_arena_zalloc(struct ath_arena *arena, size_t count, size_t size)

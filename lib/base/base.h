@@ -19,6 +19,7 @@ extern "C" {
 #define ATH_API                     __attribute__((visibility("default")))
 #define ATH_MUST_CHECK              __attribute__((warn_unused_result))
 #define ATH_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
+#define ATH_COLD                    __attribute__((cold)) /**< of a failure */
 
 #ifndef __cplusplus
 /** Elements of an array; a pointer does not compile. */
@@ -81,7 +82,7 @@ struct ath_error {
 
 /** Fills error, unless it already holds one: the first error stays. Returns status. */
 ATH_API enum ath_status ath_error_set(struct ath_error *error, enum ath_status status,
-				      const char *format, ...) ATH_PRINTF(3, 4);
+				      const char *format, ...) ATH_PRINTF(3, 4) ATH_COLD;
 ATH_API void ath_error_clear(struct ath_error *error);
 
 /* ---- text ------------------------------------------------------------------------------ */

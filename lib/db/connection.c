@@ -282,11 +282,13 @@ static enum ath_status send_statement(struct ath_connection *connection, struct 
 	struct prepared *entry = named ? find_prepared(connection, &statement) : NULL;
 	enum ath_status status = ATH_OK;
 
+	/* of another in its place too, which as that one has no parameters */
+	statement.arguments = batch->statements[index].arguments;
 	if (named && entry == NULL)
 		status = prepare(connection, batch, &statement, &entry);
 	if (status == ATH_OK)
 		status = connection->driver->execute(connection->handle, named ? entry->name : NULL,
-						     &statement, batch->bound[index]);
+						     &statement);
 	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
 		status = ATH_ENOMEM;
 	return status;
@@ -297,19 +299,13 @@ static enum ath_status bind_all(struct ath_connection *connection, struct ath_ba
 {
 	enum ath_status status = ATH_OK;
 
-	if (batch->bound != NULL) /* it has been sent before */
-		return ATH_OK;
-	batch->bound = ath_new(batch->arena, void *, batch->count);
-	if (batch->bound == NULL)
-		return ath_error_set(&batch->error, ATH_ENOMEM, "no memory for the parameters");
+	/* those of a batch that has been sent before have their arguments */
 	for (size_t i = 0; status == ATH_OK && i < batch->count; i++)
-		status = connection->driver->bind(&batch->statements[i], batch->arena,
-						  &batch->bound[i]);
-	if (status != ATH_OK) {
-		batch->bound = NULL;
+		if (batch->statements[i].arguments == NULL)
+			status = connection->driver->bind(&batch->statements[i], batch->arena);
+	if (status != ATH_OK)
 		ath_error_set(&batch->error, status, "a parameter cannot be sent: %s",
 			      ath_status_text(status));
-	}
 	return status;
 }
 
@@ -318,11 +314,10 @@ static enum ath_status send_own(struct ath_connection *connection, struct ath_ba
 				const char *text)
 {
 	struct ath_statement statement = ath_statement_of(text);
-	void *bound;
-	enum ath_status status = connection->driver->bind(&statement, batch->arena, &bound);
+	enum ath_status status = connection->driver->bind(&statement, batch->arena);
 
 	if (status == ATH_OK)
-		status = connection->driver->execute(connection->handle, NULL, &statement, bound);
+		status = connection->driver->execute(connection->handle, NULL, &statement);
 	if (status == ATH_OK && !expect(connection, OWN, 0, batch))
 		status = ATH_ENOMEM;
 	return status;
@@ -546,11 +541,13 @@ static void batch_done(struct ath_connection *connection, struct ath_batch *batc
 /* One outcome for what is expected first; false when nothing more has arrived. */
 static bool receive(struct ath_connection *connection, bool *broken)
 {
-	struct ath_error dropped = { 0 };
 	struct expected expected = *first_expected(connection);
-	struct ath_error *error = expected.batch == NULL ? &dropped : &expected.batch->error;
+	struct ath_error dropped, *error = &dropped;
 	void *result = NULL;
 
+	ath_error_clear(&dropped);
+	if (expected.batch != NULL)
+		error = &expected.batch->error;
 	switch (connection->driver->receive(connection->handle, &result, error)) {
 	case ATH_OUTCOME_NONE:
 		return false;
@@ -625,6 +622,7 @@ static void flush(struct ath_turn_end *end)
 {
 	struct ath_connection *connection = container_of(end, struct ath_connection, flush);
 	enum ath_status status = connection->driver->flush(connection->handle);
+	struct ath_error none;
 
 	if (status == ATH_EIO) {
 		die_of(connection, "the connection was lost while sending");
@@ -632,18 +630,20 @@ static void flush(struct ath_turn_end *end)
 	}
 	ath_watch_change(connection->engine->loop, &connection->watch,
 			 status == ATH_OK ? EPOLLIN : EPOLLIN | EPOLLOUT);
-	receive_all(connection, &(struct ath_error){ 0 });
+	ath_error_clear(&none);
+	receive_all(connection, &none);
 }
 
 static void connection_ready(struct ath_watch *watch, uint32_t events)
 {
 	struct ath_connection *connection = container_of(watch, struct ath_connection, watch);
-	struct ath_error error = { 0 };
+	struct ath_error error;
 
 	if (events & EPOLLOUT)
 		ath_loop_at_turn_end(connection->engine->loop, &connection->flush);
 	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		return;
+	ath_error_clear(&error);
 	(void)connection->driver->consume(connection->handle, &error);
 	receive_all(connection, &error);
 }
@@ -835,10 +835,13 @@ bool ath_connection_is_clean(struct ath_connection *connection)
 	       !is_outdated(connection) && !ath_connection_in_transaction(connection);
 }
 
+/* One that was heard of in this very millisecond is taken for granted, and costs no system call. */
 bool ath_connection_is_usable(struct ath_connection *connection)
 {
+	bool heard = connection->used && connection->head_since == ath_now();
+
 	return ath_connection_is_clean(connection) &&
-	       (connection->sandbox.on || connection->driver->is_idle(connection->handle));
+	       (connection->sandbox.on || heard || connection->driver->is_idle(connection->handle));
 }
 
 void ath_connection_hear(struct ath_connection *connection,

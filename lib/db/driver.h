@@ -25,6 +25,7 @@ struct ath_statement {
 	uint64_t hash; /* of text, and of the types of params where they may differ */
 	const struct ath_value *params;
 	size_t param_count;
+	void *arguments; /* the same as the driver wants them; NULL: not made yet */
 };
 
 /* Where a column of a result goes in a struct. */
@@ -60,18 +61,17 @@ struct ath_driver {
 	int (*fd)(void *connection);
 
 	/*
-	 * Makes a statement's parameters what the protocol wants, in the arena. ATH_ERULE: one
-	 * that cannot be sent. Nothing has been queued then.
+	 * Makes a statement's arguments of its parameters, in the arena. ATH_ERULE: one that
+	 * cannot be sent. Nothing has been queued then.
 	 */
-	enum ath_status (*bind)(const struct ath_statement *statement, struct ath_arena *arena,
-				void **arguments);
+	enum ath_status (*bind)(struct ath_statement *statement, struct ath_arena *arena);
 	/* These queue. ATH_EIO: the connection is dead. */
 	enum ath_status (*prepare)(void *connection, const char *name,
 				   const struct ath_statement *statement);
 	enum ath_status (*forget)(void *connection, const char *name);
 	/* name NULL: the statement's text, prepared under no name. */
 	enum ath_status (*execute)(void *connection, const char *name,
-				   const struct ath_statement *statement, const void *arguments);
+				   const struct ath_statement *statement);
 	enum ath_status (*sync)(void *connection);
 	/* ATH_OK: all is sent; ATH_ETIMEDOUT: the socket takes no more now. */
 	enum ath_status (*flush)(void *connection);

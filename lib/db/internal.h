@@ -27,7 +27,6 @@ struct ath_batch {
 	struct ath_statement *statements;
 	size_t count;
 	void **results; /* one per statement; NULL where there is none */
-	void **bound;   /* their parameters, as the driver wants them */
 	struct ath_arena *arena;
 	struct ath_error error; /* the first */
 	bool sent;              /* some of it may have reached the server */

@@ -252,12 +252,10 @@ static struct arguments *new_arguments(struct ath_arena *arena, size_t count)
 	return arguments;
 }
 
-static enum ath_status pg_bind(const struct ath_statement *statement, struct ath_arena *arena,
-			       void **bound)
+static enum ath_status pg_bind(struct ath_statement *statement, struct ath_arena *arena)
 {
 	struct arguments *arguments = new_arguments(arena, statement->param_count);
 
-	*bound = arguments;
 	if (arguments == NULL)
 		return ATH_ENOMEM;
 	for (size_t i = 0; i < statement->param_count; i++) {
@@ -270,6 +268,7 @@ static enum ath_status pg_bind(const struct ath_statement *statement, struct ath
 		arguments->lengths[i] = argument.length;
 		arguments->formats[i] = argument.format;
 	}
+	statement->arguments = arguments;
 	return ATH_OK;
 }
 
@@ -311,9 +310,9 @@ static enum ath_status pg_forget(void *handle, const char *name)
 	return sent(PQsendQueryParams(handle, sql, 0, NULL, NULL, NULL, NULL, 1));
 }
 
-static enum ath_status execute_text(void *handle, const struct ath_statement *statement,
-				    const struct arguments *arguments)
+static enum ath_status execute_text(void *handle, const struct ath_statement *statement)
 {
+	const struct arguments *arguments = statement->arguments;
 	Oid *oids = argument_types(statement);
 	enum ath_status status;
 
@@ -327,12 +326,12 @@ static enum ath_status execute_text(void *handle, const struct ath_statement *st
 }
 
 static enum ath_status pg_execute(void *handle, const char *name,
-				  const struct ath_statement *statement, const void *bound)
+				  const struct ath_statement *statement)
 {
-	const struct arguments *arguments = bound;
+	const struct arguments *arguments = statement->arguments;
 
 	if (name == NULL)
-		return execute_text(handle, statement, arguments);
+		return execute_text(handle, statement);
 	return sent(PQsendQueryPrepared(handle, name, (int)statement->param_count,
 					arguments->values, arguments->lengths, arguments->formats,
 					1));
@@ -360,40 +359,51 @@ static enum ath_status pg_consume(void *handle, struct ath_error *error)
 	return ATH_EIO;
 }
 
+static enum ath_outcome take_failure(const PGresult *result, struct ath_error *error)
+{
+	switch (PQresultStatus(result)) {
+	case PGRES_PIPELINE_ABORTED:
+		return ATH_OUTCOME_SKIPPED;
+	case PGRES_COPY_IN: /* the sync behind it is taken for its data, or never read */
+	case PGRES_COPY_OUT:
+		ath_error_set(error, ATH_ESQL, "COPY from or to the client: use INSERT");
+		return ATH_OUTCOME_BROKEN;
+	case PGRES_FATAL_ERROR:
+		result_error(result, error);
+		return ATH_OUTCOME_ERROR;
+	default: /* an empty statement */
+		ath_error_set(error, ATH_ESQL, "the statement is of no use here");
+		return ATH_OUTCOME_ERROR;
+	}
+}
+
+/*
+ * A NULL stands behind what comes of a statement, but not behind a sync. It is libpq's own, so that
+ * nothing is waited for.
+ */
 static enum ath_outcome pg_receive(void *handle, void **result, struct ath_error *error)
 {
-	/* a NULL stands between two statements; a second one means that nothing is there */
-	for (int i = 0; i < 2 && !PQisBusy(handle); i++) {
-		PGresult *next = PQgetResult(handle);
+	PGresult *next = PQisBusy(handle) ? NULL : PQgetResult(handle);
+	enum ath_outcome outcome;
 
-		if (next == NULL)
-			continue;
-		switch (PQresultStatus(next)) {
-		case PGRES_TUPLES_OK:
-		case PGRES_COMMAND_OK:
-			*result = next;
-			return ATH_OUTCOME_RESULT;
-		case PGRES_PIPELINE_SYNC:
-			PQclear(next);
-			return ATH_OUTCOME_SYNC;
-		case PGRES_PIPELINE_ABORTED:
-			PQclear(next);
-			return ATH_OUTCOME_SKIPPED;
-		case PGRES_COPY_IN: /* the sync behind it is taken for its data, or never read */
-		case PGRES_COPY_OUT:
-			ath_error_set(error, ATH_ESQL, "COPY from or to the client: use INSERT");
-			PQclear(next);
-			return ATH_OUTCOME_BROKEN;
-		default:
-			if (PQresultStatus(next) == PGRES_FATAL_ERROR)
-				result_error(next, error);
-			else /* an empty statement */
-				ath_error_set(error, ATH_ESQL, "the statement is of no use here");
-			PQclear(next);
-			return ATH_OUTCOME_ERROR;
-		}
+	if (next == NULL)
+		return ATH_OUTCOME_NONE;
+	switch (PQresultStatus(next)) {
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		*result = next;
+		(void)PQgetResult(handle);
+		return ATH_OUTCOME_RESULT;
+	case PGRES_PIPELINE_SYNC:
+		PQclear(next);
+		return ATH_OUTCOME_SYNC;
+	default:
+		outcome = take_failure(next, error);
+		PQclear(next);
+		if (outcome != ATH_OUTCOME_BROKEN)
+			(void)PQgetResult(handle);
+		return outcome;
 	}
-	return ATH_OUTCOME_NONE;
 }
 
 /* Taking one parses what stands before it: a server's last words are dropped as a notice. */
@@ -611,13 +621,13 @@ static enum ath_status pg_read(const void *handle, size_t first, size_t count,
 			       struct ath_error *error)
 {
 	struct stretch stretch = { .result = handle, .arena = arena, .error = error };
+	bool binary = PQbinaryTuples(handle) == 1;
 
 	if ((size_t)PQnfields(handle) != target_count)
 		return ath_error_set(error, ATH_ESQL, "%d columns came where %zu were asked for",
 				     PQnfields(handle), target_count);
 	for (size_t c = 0; c < target_count; c++)
-		if (!ath_pg_fits(PQftype(handle, (int)c), targets[c].type) ||
-		    PQbinaryTuples(handle) != 1)
+		if (!binary || !ath_pg_fits(PQftype(handle, (int)c), targets[c].type))
 			return ath_error_set(error, ATH_ESQL,
 					     "column %s has another type in the database (oid %u) "
 					     "than in the model",

@@ -73,35 +73,79 @@ static bool make_texts(struct ath_facts *facts, struct ath_arena *arena)
 	return true;
 }
 
-static struct ath_facts *make(struct table *table, const struct ath_model *model)
+static bool is_filled_if_unset(const struct ath_model *model, const struct ath_member *member)
 {
-	struct ath_facts *facts = ath_new(table->arena, struct ath_facts, 1);
+	return member->kind == ATH_MEMBER_COLUMN && !ath_column_is_read_only(member) &&
+	       ath_column_is_filled(model, member);
+}
+
+/* What the database fills in whatever is given is never sent, but a key that changed is refused. */
+static bool is_comparable(const struct ath_member *member)
+{
+	return member->kind == ATH_MEMBER_COLUMN &&
+	       (member->primary_key || !ath_column_is_read_only(member));
+}
+
+static bool look_at_members(struct ath_facts *facts, struct ath_arena *arena)
+{
+	const struct ath_model *model = facts->model;
+
+	facts->filled = ath_new(arena, const struct ath_member *, model->member_count);
+	facts->comparables = ath_new(arena, struct ath_comparable, model->member_count);
+	if (facts->filled == NULL || facts->comparables == NULL)
+		return false;
+	for (size_t i = 0; i < model->member_count; i++) {
+		const struct ath_member *member = &model->members[i];
+
+		facts->has_defaults |=
+			member->default_value != NULL || member->default_function != NULL;
+		facts->has_update_functions |= member->update_function != NULL;
+		facts->has_hooks |= member->kind == ATH_MEMBER_HOOK;
+		facts->has_relations |= ath_member_is_relation(member);
+		if (is_filled_if_unset(model, member))
+			facts->filled[facts->filled_count++] = member;
+		if (is_comparable(member))
+			facts->comparables[facts->comparable_count++] =
+				(struct ath_comparable){ member, member->offset,
+							 ath_member_compared(member) };
+	}
+	return true;
+}
+
+struct ath_facts *ath_facts_make(struct ath_arena *arena, const struct ath_model *model)
+{
+	struct ath_facts *facts = ath_new(arena, struct ath_facts, 1);
 
 	if (facts == NULL)
 		return NULL;
 	facts->model = model;
-	facts->members = model->members;
 	facts->key = ath_key_of(model);
 	facts->tracked = ath_model_is_tracked(model);
-	facts->arena = table->arena;
-	facts->targets = ath_targets(table->arena, model, NULL, NULL, &facts->target_count);
-	return facts->targets != NULL && make_texts(facts, table->arena) ? facts : NULL;
+	facts->arena = arena;
+	facts->version = ath_model_version(model);
+	facts->targets = ath_targets(arena, model, NULL, NULL, &facts->target_count);
+	if (facts->targets == NULL || !look_at_members(facts, arena) || !make_texts(facts, arena))
+		return NULL;
+	return facts;
 }
 
 struct ath_facts *ath_facts_of(struct ath_session *session, const struct ath_model *model)
 {
-	struct table *table = table_of(session->engine);
-	struct ath_facts **at, *facts = NULL;
+	struct table *table;
+	struct ath_facts **at, *facts;
 
+	if (session->engine == NULL)
+		return NULL; /* a session that could not be opened */
+	table = table_of(session->engine);
 	if (table == NULL) {
 		ath_session_no_memory(session);
 		return NULL;
 	}
 	at = &table->buckets[((uintptr_t)model >> 5) % BUCKETS];
 	for (facts = *at; facts != NULL; facts = facts->next)
-		if (facts->model == model && facts->members == model->members)
+		if (facts->model == model && facts->key.members == model->members)
 			return facts;
-	facts = make(table, model);
+	facts = ath_facts_make(table->arena, model);
 	if (facts == NULL) {
 		ath_session_no_memory(session);
 		return NULL;

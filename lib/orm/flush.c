@@ -21,15 +21,14 @@
 enum { ROOM = 256 * 1024, ROOM_OF_ROW = 256 };
 
 /* RELATIONS: nothing of the row itself is sent, only of those that its relations lead to. */
-enum phase { INSERTS, UPDATES, DELETES, RELATIONS };
+enum phase { NOTHING, INSERTS, UPDATES, DELETES, RELATIONS };
 
 struct pending {
 	struct ath_row *row;
 	enum phase phase;
 	uint32_t order; /* within the phase: parents before children, or after them */
 	size_t place;
-	const struct ath_target *targets; /* what comes back */
-	size_t target_count;
+	const struct ath_shaped *shaped; /* its statement */
 };
 
 struct flush {
@@ -40,31 +39,37 @@ struct flush {
 	size_t relations;   /* behind them: rows of which nothing is sent */
 	struct ath_link *links;
 	struct ath_batch *batch;
-	size_t end;   /* of the batch's rows */
-	size_t first; /* of its statements: those before it are ours */
-	bool last;    /* nothing comes behind it */
-	/* the INSERT before, whose text the next may share */
-	const struct ath_model *model;
-	struct ath_insert insert;
+	size_t end;                   /* of the batch's rows */
+	size_t first;                 /* of its statements: those before it are ours */
+	bool last;                    /* nothing comes behind it */
+	const struct pending *before; /* the one that was made a statement of last */
 };
 
-static bool is_pending(const struct ath_row *row, enum phase *phase)
+static enum phase phase_of(const struct ath_row *row)
 {
-	*phase = row->state == ATH_ROW_NEW       ? INSERTS
-		 : row->state == ATH_ROW_DELETED ? DELETES
-						 : UPDATES;
-	return row->state == ATH_ROW_NEW || row->state == ATH_ROW_DELETED ||
-	       (row->state == ATH_ROW_STORED && ath_row_is_changed(row));
+	enum ath_change change;
+
+	switch (row->state) {
+	case ATH_ROW_NEW:
+		return INSERTS;
+	case ATH_ROW_DELETED:
+		return DELETES;
+	case ATH_ROW_STORED:
+		change = ath_row_change(row);
+		return change == ATH_COLUMNS_CHANGED     ? UPDATES
+		       : change == ATH_RELATIONS_CHANGED ? RELATIONS
+							 : NOTHING;
+	default:
+		return NOTHING;
+	}
 }
 
 bool ath_session_is_clean(struct ath_session *session)
 {
-	enum phase phase;
-
 	if (session->bulks != NULL)
 		return false;
 	for (const struct ath_row *row = session->rows.first; row != NULL; row = row->next)
-		if (is_pending(row, &phase))
+		if (phase_of(row) != NOTHING)
 			return false;
 	return true;
 }
@@ -104,9 +109,13 @@ static bool order_phase(struct flush *flush, enum phase phase, struct ath_row **
 static bool order(struct flush *flush)
 {
 	struct ath_arena *arena = flush->session->arena;
-	struct ath_row **rows = ath_new(arena, struct ath_row *, flush->count);
-	uint32_t *places = ath_new(arena, uint32_t, flush->count);
+	struct ath_row **rows;
+	uint32_t *places;
 
+	if (flush->count < 2)
+		return true;
+	rows = ath_new(arena, struct ath_row *, flush->count);
+	places = ath_new(arena, uint32_t, flush->count);
 	if (rows == NULL || places == NULL)
 		return ath_session_no_memory(flush->session);
 	if (!order_phase(flush, INSERTS, rows, places) ||
@@ -116,36 +125,44 @@ static bool order(struct flush *flush)
 	return true;
 }
 
-static bool collect(struct flush *flush)
+/* Marks each row that is pending with its phase, and counts them. */
+static void mark_pending(struct flush *flush)
 {
 	struct ath_rows *rows = &flush->session->rows;
-	enum phase phase;
-	size_t end, at;
 
-	for (struct ath_row *row = rows->first; row != NULL; row = row->next)
+	for (struct ath_row *row = rows->first; row != NULL; row = row->next) {
 		row->links = NULL; /* those of a flush that failed may be left */
+		row->mark = phase_of(row);
+	}
 	/* a row that gets a new parent's key is going to be changed */
 	for (struct ath_link *link = flush->links; link != NULL; link = link->next) {
-		link->row->mark = 1;
+		if (link->row->mark == NOTHING || link->row->mark == RELATIONS)
+			link->row->mark = UPDATES;
 		link->of_row = link->row->links;
 		link->row->links = link;
 	}
 	for (struct ath_row *row = rows->first; row != NULL; row = row->next)
-		flush->count += is_pending(row, &phase) || row->mark > 0;
+		flush->count += row->mark != NOTHING;
+}
+
+static bool collect(struct flush *flush)
+{
+	size_t end, at;
+
+	mark_pending(flush);
 	flush->pending = ath_new(flush->session->arena, struct pending, flush->count);
 	if (flush->pending == NULL)
 		return ath_session_no_memory(flush->session);
 	end = flush->count;
 	flush->count = 0;
-	for (struct ath_row *row = rows->first; row != NULL; row = row->next) {
-		if (is_pending(row, &phase) || row->mark > 0) {
-			if (phase == UPDATES && row->mark == 0 && !ath_row_has_changed_columns(row))
-				phase = RELATIONS;
-			at = phase == RELATIONS ? end - ++flush->relations : flush->count++;
-			flush->pending[at] =
-				(struct pending){ .row = row, .phase = phase, .place = at };
-		}
+	for (struct ath_row *row = flush->session->rows.first; row != NULL; row = row->next) {
+		enum phase phase = row->mark;
+
 		row->mark = 0;
+		if (phase == NOTHING)
+			continue;
+		at = phase == RELATIONS ? end - ++flush->relations : flush->count++;
+		flush->pending[at] = (struct pending){ .row = row, .phase = phase, .place = at };
 	}
 	return true;
 }
@@ -154,7 +171,7 @@ static bool collect(struct flush *flush)
 
 static void bump_version(const struct ath_row *row, enum phase phase)
 {
-	const struct ath_member *version = ath_model_version(row->model);
+	const struct ath_member *version = row->facts->version;
 	int64_t next = 1;
 
 	if (version == NULL || phase == DELETES)
@@ -171,7 +188,7 @@ static void bump_version(const struct ath_row *row, enum phase phase)
 
 static bool call_update_functions(struct ath_session *session, const struct ath_row *row)
 {
-	for (size_t i = 0; i < row->model->member_count; i++) {
+	for (size_t i = 0; row->facts->has_update_functions && i < row->model->member_count; i++) {
 		const struct ath_member *column = &row->model->members[i];
 		char *member = (char *)row->object + column->offset;
 
@@ -206,8 +223,7 @@ static bool prepare(struct flush *flush)
 		if (pending->phase == UPDATES && !call_update_functions(flush->session, row))
 			return false;
 		bump_version(row, pending->phase);
-		if (!ath_session_call_hooks(flush->session, before[pending->phase], row->model,
-					    row->object))
+		if (!ath_session_call_hooks(flush->session, before[pending->phase], row))
 			return false;
 	}
 	return true;
@@ -215,98 +231,153 @@ static bool prepare(struct flush *flush)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-/* Which columns an INSERT leaves to the database: rows of one shape share its text. */
-static uint64_t shape_of(const struct ath_row *row)
+static uint64_t insert_shape(const struct ath_row *row)
 {
+	const struct ath_facts *facts = row->facts;
 	uint64_t shape = 1;
 
-	for (size_t i = 0; i < row->model->member_count; i++)
-		shape = shape << 1 | shape >> 63 |
-			ath_sql_insert_returns(row->model, &row->model->members[i], row->object);
-	return row->model->member_count < 64 ? shape : 0;
+	for (size_t i = 0; i < facts->filled_count; i++)
+		shape = shape << 1 | ath_member_is_unset(facts->filled[i], row->object);
+	return facts->filled_count < 63 ? shape : 0;
 }
 
-/* The text, in the arena where it is to stay. */
-static bool make_text(const struct ath_row *row, uint64_t shape, struct ath_arena *arena,
-		      struct ath_sql *sql, struct ath_insert *insert)
+static uint64_t update_shape(const struct ath_row *row, bool guarded)
 {
-	ath_sql_open(sql, arena);
-	ath_sql_insert(sql, row->model, row->object);
-	if (ath_sql_finish(sql, &insert->statement) != ATH_OK)
-		return false;
-	insert->shape = shape;
-	insert->targets = ath_targets(arena, row->model, ath_sql_insert_returns, row->object,
-				      &insert->target_count);
-	if (insert->targets == NULL)
-		ath_error_set(&sql->error, ATH_ENOMEM, "the session's memory is used up");
-	return insert->targets != NULL;
+	const struct ath_facts *facts = row->facts;
+	uint64_t shape = 2 | guarded;
+
+	for (size_t i = 0; i < facts->comparable_count; i++)
+		shape = shape << 1 | !ath_row_has_same(row, &facts->comparables[i]);
+	return facts->comparable_count < 62 ? shape : 0;
 }
 
-/* The one before, or one of those that the engine keeps, or a new one. */
-static bool find_text(struct flush *flush, const struct ath_row *row, struct ath_sql *sql)
+/* Which columns it is about: rows of one shape share a statement's text. 0: too many to say. */
+static uint64_t shape_of(const struct flush *flush, const struct pending *pending)
 {
-	struct ath_facts *facts;
-	struct ath_insert *free = NULL;
-	uint64_t shape = shape_of(row);
-
-	if (flush->model == row->model && flush->insert.shape == shape && shape != 0)
-		return true;
-	facts = ath_facts_of(flush->session, row->model);
-	if (facts == NULL)
-		return false;
-	flush->model = row->model;
-	for (size_t i = 0; free == NULL && shape != 0 && i < ATH_COUNT(facts->inserts); i++) {
-		if (facts->inserts[i].shape == shape) {
-			flush->insert = facts->inserts[i];
-			return true;
-		}
-		if (facts->inserts[i].shape == 0)
-			free = &facts->inserts[i];
-	}
-	flush->insert.shape = 0; /* until it is good */
-	if (!make_text(row, shape, free != NULL ? facts->arena : flush->session->arena, sql,
-		       &flush->insert))
-		return false;
-	if (free != NULL)
-		*free = flush->insert;
-	return true;
+	return pending->phase == INSERTS   ? insert_shape(pending->row)
+	       : pending->phase == UPDATES ? update_shape(pending->row, flush->guarded)
+					   : 2 | flush->guarded;
 }
 
-static bool make_insert(struct flush *flush, struct pending *pending, struct ath_sql *sql,
-			struct ath_statement *statement)
+/* In memory of the session, with the parameters of this row. */
+static bool make_shaped(struct flush *flush, const struct pending *pending, struct ath_sql *sql,
+			struct ath_shaped *shaped)
 {
 	const struct ath_row *row = pending->row;
+	const struct ath_model *model = row->model;
+	struct ath_arena *arena = flush->session->arena;
 
-	if (!find_text(flush, row, sql))
-		return false;
-	pending->targets = flush->insert.targets;
-	pending->target_count = flush->insert.target_count;
-	ath_sql_open(sql, flush->session->arena);
-	return ath_sql_insert_like(sql, row->model, row->object, &flush->insert.statement,
-				   statement) == ATH_OK;
+	if (pending->phase == INSERTS) {
+		ath_sql_insert(sql, model, row->object);
+		shaped->targets = ath_targets(arena, model, ath_sql_insert_returns, row->object,
+					      &shaped->target_count);
+		shaped->columns =
+			ath_sql_insert_columns(arena, model, row->object, &shaped->new_count);
+	} else if (pending->phase == UPDATES) {
+		ath_sql_update(sql, model, row->object, row->old, flush->guarded);
+		shaped->targets = ath_targets(arena, model, ath_sql_update_returns, row->object,
+					      &shaped->target_count);
+		shaped->columns = ath_sql_update_columns(arena, model, row->object, row->old,
+							 &shaped->new_count);
+	} else {
+		ath_sql_delete(sql, model, row->old, flush->guarded);
+		shaped->columns = ath_sql_update_columns(arena, model, row->old, row->old,
+							 &shaped->new_count);
+	}
+	if (shaped->columns == NULL || (shaped->targets == NULL && pending->phase != DELETES))
+		return ath_session_no_memory(flush->session);
+	return ath_sql_finish(sql, &shaped->statement) == ATH_OK;
+}
+
+/* The same in the engine's memory, for later rows; without memory they make their own. */
+static void keep_shaped(struct ath_arena *arena, const struct ath_shaped *shaped,
+			struct ath_shaped *kept)
+{
+	const struct ath_statement *statement = &shaped->statement;
+	const char *text = ath_arena_copy(arena, statement->text, statement->length);
+	void *columns = ath_arena_copy(arena, (const char *)shaped->columns,
+				       statement->param_count * sizeof *shaped->columns);
+	void *targets = ath_arena_copy(arena, (const char *)shaped->targets,
+				       shaped->target_count * sizeof *shaped->targets);
+
+	if (text == NULL || columns == NULL || targets == NULL)
+		return;
+	*kept = *shaped;
+	kept->statement.text = text;
+	kept->statement.params = NULL;
+	kept->columns = columns;
+	kept->targets = targets;
+}
+
+struct shapes {
+	struct ath_shaped *items;
+	size_t count;
+};
+
+static struct shapes shapes_of(struct ath_facts *facts, enum phase phase)
+{
+	switch (phase) {
+	case INSERTS:
+		return (struct shapes){ facts->inserts, ATH_COUNT(facts->inserts) };
+	case UPDATES:
+		return (struct shapes){ facts->updates, ATH_COUNT(facts->updates) };
+	default:
+		return (struct shapes){ facts->deletes, ATH_COUNT(facts->deletes) };
+	}
+}
+
+/* That of the row before, or one that the engine keeps; NULL: free is where it is to be kept. */
+static const struct ath_shaped *find_shaped(const struct flush *flush,
+					    const struct pending *pending, uint64_t shape,
+					    struct ath_shaped **free)
+{
+	struct ath_facts *facts = pending->row->facts;
+	struct shapes shapes = shapes_of(facts, pending->phase);
+	const struct pending *before = flush->before;
+
+	*free = NULL;
+	if (shape == 0)
+		return NULL;
+	if (before != NULL && before->row->facts == facts && before->phase == pending->phase &&
+	    before->shaped->shape == shape)
+		return before->shaped;
+	for (size_t i = 0; i < shapes.count; i++) {
+		if (shapes.items[i].shape == shape)
+			return &shapes.items[i];
+		if (shapes.items[i].shape == 0) {
+			*free = &shapes.items[i];
+			break;
+		}
+	}
+	return NULL;
 }
 
 static bool make_statement(struct flush *flush, struct pending *pending,
 			   struct ath_statement *statement)
 {
-	struct ath_row *row = pending->row;
+	const struct ath_row *row = pending->row;
+	struct ath_shaped *made, *free;
 	struct ath_sql sql;
+	uint64_t shape = shape_of(flush, pending);
 	bool good;
 
 	ath_sql_open(&sql, flush->session->arena);
-	if (pending->phase == INSERTS) {
-		good = make_insert(flush, pending, &sql, statement);
+	pending->shaped = find_shaped(flush, pending, shape, &free);
+	if (pending->shaped != NULL) {
+		good = ath_sql_fill(&sql, pending->shaped, row->object, row->old, statement) ==
+		       ATH_OK;
 	} else {
-		if (pending->phase == UPDATES) {
-			ath_sql_update(&sql, row->model, row->object, row->old, flush->guarded);
-			pending->targets = ath_session_targets(flush->session, row->model,
-							       ath_sql_update_returns, row->object,
-							       &pending->target_count);
-		} else {
-			ath_sql_delete(&sql, row->model, row->old, flush->guarded);
-		}
-		good = ath_sql_finish(&sql, statement) == ATH_OK;
+		made = ath_new(flush->session->arena, struct ath_shaped, 1);
+		if (made == NULL)
+			return ath_session_no_memory(flush->session);
+		made->shape = shape;
+		good = make_shaped(flush, pending, &sql, made);
+		*statement = made->statement;
+		pending->shaped = made;
+		if (good && free != NULL)
+			keep_shaped(row->facts->arena, made, free);
 	}
+	flush->before = pending;
 	if (!good)
 		ath_session_take_error(flush->session, &sql.error);
 	return good && ath_session_ok(flush->session);
@@ -366,8 +437,7 @@ static bool make_batch(struct flush *flush)
 	enum { OURS = 3 }; /* BEGIN, the time limit, COMMIT: at most */
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch;
-	bool begun = session->connection != NULL, usual;
-	struct ath_statement begin = ath_session_begin_statement(session, &usual);
+	bool begun = session->connection != NULL, usual = ath_session_begins_as_usual(session);
 	size_t at = 0, bulks;
 
 	flush->end = find_end(flush);
@@ -389,7 +459,7 @@ static bool make_batch(struct flush *flush)
 	flush->batch = batch;
 	if (!begun) {
 		if (!flush->commit || !flush->last || !usual)
-			batch->statements[at++] = begin;
+			batch->statements[at++] = ath_session_begin_statement(session);
 		at += ath_session_limit_time(session, &batch->statements[at]);
 		if (!ath_session_ok(session))
 			return false;
@@ -467,18 +537,20 @@ static bool take_columns(struct flush *flush, const struct pending *pending, siz
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch = flush->batch;
 	struct ath_row *row = pending->row;
-	struct ath_error error = { 0 };
+	const struct ath_shaped *shaped = pending->shaped;
+	struct ath_error error;
 
-	if (pending->target_count == 0)
+	if (shaped->target_count == 0)
 		return true;
-	if (batch->driver->read(batch->results[index], 0, 1, pending->targets,
-				pending->target_count, &row->object, session->arena,
-				&error) != ATH_OK) {
+	ath_error_clear(&error);
+	if (batch->driver->read(batch->results[index], 0, 1, shaped->targets, shaped->target_count,
+				&row->object, session->arena, &error) != ATH_OK) {
 		ath_session_take_error(session, &error);
 		return false;
 	}
-	for (size_t i = 0; i < pending->target_count; i++)
-		if (!ath_member_own(ath_model_column(row->model, pending->targets[i].offset),
+	for (size_t i = 0; i < shaped->target_count; i++)
+		if (ath_type_flag(shaped->targets[i].type) == 0 &&
+		    !ath_member_own(ath_model_column(row->model, shaped->targets[i].offset),
 				    row->object, session->arena))
 			return ath_session_no_memory(session);
 	return true;
@@ -569,10 +641,9 @@ static bool call_hooks_after(struct flush *flush)
 		return true;
 	for (size_t i = 0; i < flush->count; i++)
 		if (!ath_session_call_hooks(flush->session, after[flush->pending[i].phase],
-					    flush->pending[i].row->model,
-					    flush->pending[i].row->object))
+					    flush->pending[i].row))
 			return false;
-	return ath_session_call_hooks(flush->session, ATH_AFTER_FLUSH, NULL, NULL);
+	return ath_session_call_hooks(flush->session, ATH_AFTER_FLUSH, NULL);
 }
 
 /* A statement that failed behind a savepoint leaves a transaction that can be gone on with. */
@@ -629,7 +700,7 @@ static bool run_flush(struct flush *flush)
 	struct ath_session *session = flush->session;
 	bool good, bulks;
 
-	if (!ath_session_call_hooks(session, ATH_BEFORE_FLUSH, NULL, NULL) ||
+	if (!ath_session_call_hooks(session, ATH_BEFORE_FLUSH, NULL) ||
 	    !ath_order_links(session, &flush->links) || !collect(flush) || !has_room(flush))
 		return false;
 	if (flush->count == 0 && session->bulks == NULL &&
@@ -661,13 +732,13 @@ static bool flush_session(struct ath_session *session, bool commit)
 
 	if (!ath_session_ok(session) || session->flushing)
 		return ath_session_ok(session);
-	good = (!commit || ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL, NULL)) &&
+	good = (!commit || ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL)) &&
 	       run_flush(&flush);
 	if (good && commit) {
 		ath_session_disconnect(session);
 		session->undo = NULL;
 		if (call_hooks_after(&flush))
-			ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL, NULL);
+			ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL);
 		return true; /* it is stored, whatever a hook thinks of that */
 	}
 	good = good && call_hooks_after(&flush);
@@ -748,11 +819,10 @@ static struct ath_batch *begin_before(struct ath_session *session, struct ath_ba
 	enum { MOST = 3 };
 	struct ath_batch *longer = ath_session_batch(session, MOST);
 	size_t at = 0;
-	bool usual;
 
 	if (longer == NULL)
 		return NULL;
-	longer->statements[at++] = ath_session_begin_statement(session, &usual);
+	longer->statements[at++] = ath_session_begin_statement(session);
 	at += ath_session_limit_time(session, &longer->statements[at]);
 	longer->statements[at++] = batch->statements[0];
 	longer->count = at;

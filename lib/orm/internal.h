@@ -54,6 +54,7 @@ bool ath_column_is_read_only(const struct ath_member *column);
 /* The primary key of a model, looked up once for many rows. */
 struct ath_key {
 	const struct ath_model *model;
+	const struct ath_member *members; /* they are the same when it is the same model */
 	const struct ath_member *columns[ATH_MAX_KEYS];
 	size_t count;
 };
@@ -81,6 +82,8 @@ bool ath_column_send(const struct ath_member *column, struct ath_arena *arena,
 /* NULL, or zero where there is no NULL: what an INSERT leaves to the database. */
 bool ath_member_is_unset(const struct ath_member *column, const void *object);
 bool ath_member_equal(const struct ath_member *column, const void *a, const void *b);
+/* So many bytes of it are mostly the same when the values are, and never when they are not. */
+size_t ath_member_compared(const struct ath_member *column);
 /* Is it a column that an UPDATE has to name? */
 bool ath_column_is_changed(const struct ath_member *member, const void *object, const void *old);
 void ath_member_set_null(const struct ath_member *column, void *object);
@@ -162,10 +165,6 @@ const char *ath_sql_type(enum ath_type type);
 
 /* Columns that are left to the database come back by RETURNING, in the model's order. */
 void ath_sql_insert(struct ath_sql *sql, const struct ath_model *model, const void *object);
-/* The same statement for another row, of which the same columns are left to the database. */
-enum ath_status ath_sql_insert_like(struct ath_sql *sql, const struct ath_model *model,
-				    const void *object, const struct ath_statement *like,
-				    struct ath_statement *statement) ATH_MUST_CHECK;
 bool ath_sql_insert_returns(const struct ath_model *model, const struct ath_member *column,
 			    const void *object);
 /* Of the columns in which object and old differ. */
@@ -175,6 +174,21 @@ bool ath_sql_update_returns(const struct ath_model *model, const struct ath_memb
 			    const void *object);
 void ath_sql_delete(struct ath_sql *sql, const struct ath_model *model, const void *object,
 		    bool guarded);
+/*
+ * The columns whose values are the parameters of these, in their order: first new_count of the
+ * object, then those that say which row it is. NULL: there is no memory.
+ */
+const struct ath_member **ath_sql_insert_columns(struct ath_arena *arena,
+						 const struct ath_model *model, const void *object,
+						 size_t *new_count);
+const struct ath_member **ath_sql_update_columns(struct ath_arena *arena,
+						 const struct ath_model *model, const void *object,
+						 const void *old, size_t *new_count);
+/* The same statement for another row of its shape. */
+struct ath_shaped;
+enum ath_status ath_sql_fill(struct ath_sql *sql, const struct ath_shaped *shaped,
+			     const void *object, const void *old,
+			     struct ath_statement *statement) ATH_MUST_CHECK;
 /* All columns come back. */
 void ath_sql_upsert(struct ath_sql *sql, const struct ath_model *model, const void *object,
 		    struct ath_columns conflict);
@@ -205,6 +219,7 @@ enum ath_row_state { ATH_ROW_NEW, ATH_ROW_STORED, ATH_ROW_DELETED, ATH_ROW_GONE 
 
 struct ath_row {
 	const struct ath_model *model;
+	struct ath_facts *facts; /* of the model */
 	void *object;
 	void *old; /* as the database has it */
 	enum ath_row_state state;
@@ -225,6 +240,7 @@ struct ath_row_table {
 
 struct ath_rows {
 	struct ath_arena *arena;
+	struct ath_key key;          /* of the model that was asked for last */
 	struct ath_row_table stored; /* by primary key; those to be deleted too */
 	/* all, by the address of the object; made when it is first asked for, up to indexed */
 	struct ath_row_table objects;
@@ -240,6 +256,9 @@ struct ath_row *ath_rows_find(struct ath_rows *rows, const struct ath_model *mod
 /* That of an object's key members, whatever object it has. */
 struct ath_row *ath_rows_like(struct ath_rows *rows, const struct ath_model *model,
 			      const void *object);
+/* A row of an object that is new; NULL: the session is in error. */
+struct ath_row *ath_new_row(struct ath_session *session, const struct ath_model *model,
+			    void *object);
 /* The row of this object, or NULL. */
 struct ath_row *ath_rows_of(struct ath_rows *rows, const struct ath_model *model,
 			    const void *object);
@@ -255,9 +274,11 @@ bool ath_rows_adopt(struct ath_rows *rows, const struct ath_key *key, struct ath
 bool ath_rows_expect(struct ath_rows *rows, size_t count) ATH_MUST_CHECK;
 bool ath_rows_enter_map(struct ath_rows *rows, struct ath_row *row) ATH_MUST_CHECK;
 void ath_rows_leave_map(struct ath_rows *rows, struct ath_row *row);
-bool ath_row_is_changed(const struct ath_row *row);
-/* The same of its columns alone, relations aside. */
-bool ath_row_has_changed_columns(const struct ath_row *row);
+/* Of a stored row; both is a change of columns. */
+enum ath_change { ATH_UNCHANGED, ATH_COLUMNS_CHANGED, ATH_RELATIONS_CHANGED };
+enum ath_change ath_row_change(const struct ath_row *row);
+struct ath_comparable;
+bool ath_row_has_same(const struct ath_row *row, const struct ath_comparable *comparable);
 uint64_t ath_keys_hash(const struct ath_model *model, const struct ath_value *keys, size_t count);
 bool ath_keys_equal(const struct ath_value *a, const struct ath_value *b, size_t count);
 size_t ath_row_keys(const struct ath_model *model, const void *object, struct ath_value *keys);
@@ -315,35 +336,56 @@ struct ath_session {
 
 /* ---- what a model comes to (facts.c) --------------------------------------------------------- */
 
-/* An INSERT of rows of which the database is left the same columns. */
-struct ath_insert {
+/*
+ * A statement about one row that serves every row of the same shape: an INSERT that leaves the same
+ * columns to the database, an UPDATE of the same columns.
+ */
+struct ath_shaped {
 	uint64_t shape; /* 0: none */
 	struct ath_statement statement;
-	const struct ath_target *targets; /* what comes back */
+	const struct ath_member **columns; /* a parameter each: */
+	size_t new_count;                  /* so many of the object, those behind of what was */
+	const struct ath_target *targets;  /* what comes back */
 	size_t target_count;
+};
+
+/* A column that an UPDATE may have to name. */
+struct ath_comparable {
+	const struct ath_member *column;
+	size_t offset, size; /* bytes that are mostly the same when the values are */
 };
 
 struct ath_facts {
 	const struct ath_model *model;
-	const struct ath_member *members; /* they are the same when it is the same model */
-	struct ath_facts *next;           /* in its bucket */
+	struct ath_facts *next; /* in its bucket */
 	struct ath_arena *arena;
 	struct ath_key key;
+	const struct ath_member *version; /* or NULL */
 	bool tracked;
-	struct ath_target *targets; /* all columns */
+	bool has_defaults, has_update_functions, has_hooks, has_relations; /* does any member? */
+	struct ath_target *targets;                                        /* all columns */
 	size_t target_count;
-	struct ath_text select;       /* SELECT ... FROM ...; of a result: none */
-	struct ath_statement get;     /* by primary key, without its parameters; text NULL: none */
-	struct ath_insert inserts[4]; /* of the shapes that came first */
+	const struct ath_member **filled; /* columns the database fills in when they are unset */
+	size_t filled_count;
+	struct ath_comparable *comparables;
+	size_t comparable_count;
+	struct ath_text select;   /* SELECT ... FROM ...; of a result: none */
+	struct ath_statement get; /* by primary key, without its parameters; text NULL: none */
+	struct ath_shaped inserts[4], updates[8], deletes[2]; /* of the shapes that came first */
 };
 
-/* NULL: the session is in error. */
+/* NULL: there is no memory. */
+struct ath_facts *ath_facts_make(struct ath_arena *arena, const struct ath_model *model);
+/* Those that the engine keeps; NULL: the session is in error. */
 struct ath_facts *ath_facts_of(struct ath_session *session, const struct ath_model *model);
 
 /* ---- what the session's files need of each other ----------------------------------------------
  */
 
-bool ath_session_ok(const struct ath_session *session);
+static inline bool ath_session_ok(const struct ath_session *session)
+{
+	return session->error.status == ATH_OK;
+}
 /* Everything a query needs before it runs: no error, nothing pending that it would miss. */
 bool ath_session_ready(struct ath_session *session);
 /* Is the query one whose rows this model's structs hold? Else the session is in error. */
@@ -359,9 +401,9 @@ bool ath_session_run(struct ath_session *session, struct ath_batch *batch);
  * then, at whose end it stands. */
 bool ath_session_run_begun(struct ath_session *session, struct ath_batch **batch);
 /* Puts it in error for want of memory; false. */
-bool ath_session_no_memory(struct ath_session *session);
+bool ath_session_no_memory(struct ath_session *session) ATH_COLD;
 /* The session takes over the first error of a batch. */
-void ath_session_take_error(struct ath_session *session, const struct ath_error *error);
+void ath_session_take_error(struct ath_session *session, const struct ath_error *error) ATH_COLD;
 /* Keeps a result as long as the session's memory: texts point into it. */
 bool ath_session_keep(struct ath_session *session, struct ath_batch *batch, size_t index);
 /* Where the columns of a model go; only those that filter says, when there is one. */
@@ -389,8 +431,9 @@ size_t ath_session_extra_stride(const struct ath_model *model);
 bool ath_session_connect(struct ath_session *session);
 /* Gives it back, rolling back what is open. */
 void ath_session_disconnect(struct ath_session *session);
-/* The BEGIN that the session's options ask for; usual says that it is the plain one. */
-struct ath_statement ath_session_begin_statement(const struct ath_session *session, bool *usual);
+/* The BEGIN that the session's options ask for, and whether that is the plain one. */
+struct ath_statement ath_session_begin_statement(const struct ath_session *session);
+bool ath_session_begins_as_usual(const struct ath_session *session);
 /* A statement that shortens statement_timeout to what is left of the deadline; false: needless,
  * or the session is in error. */
 bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement);
@@ -411,9 +454,9 @@ bool ath_session_is_clean(struct ath_session *session);
 /* Fills an object with its default values. */
 enum ath_status ath_fill_defaults(const struct ath_model *model, void *object,
 				  struct ath_error *error) ATH_MUST_CHECK;
-/* Calls the session's hook and those of the model; false: one of them refused. */
+/* Calls the session's hook and those of a row's model (NULL: of none); false: one refused. */
 bool ath_session_call_hooks(struct ath_session *session, enum ath_hook_event event,
-			    const struct ath_model *model, void *object);
+			    const struct ath_row *row);
 
 /* ---- what was run (repeats.c) ---------------------------------------------------------------- */
 

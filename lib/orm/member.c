@@ -119,18 +119,23 @@ static bool same_value(const struct ath_value *a, const struct ath_value *b)
 	}
 }
 
+size_t ath_member_compared(const struct ath_member *column)
+{
+	return column->nullable_struct ? ath_type_flag(column->type) + 1 : column->size;
+}
+
 bool ath_member_equal(const struct ath_member *column, const void *a, const void *b)
 {
 	struct ath_value left, right;
-	size_t size = column->nullable_struct ? ath_type_flag(column->type) + 1 : column->size;
 
-	/* the value alone, where there is a flag as well: behind a NULL may stand anything */
-	if (memcmp((const char *)a + column->offset, (const char *)b + column->offset, size) == 0)
+	if (memcmp((const char *)a + column->offset, (const char *)b + column->offset,
+		   ath_member_compared(column)) == 0)
 		return true;
 	left = ath_member_get(column, a);
 	right = ath_member_get(column, b);
 	if (left.null || right.null)
 		return left.null == right.null;
+	/* the value alone, where there is a flag as well: behind a NULL may stand anything */
 	if (column->nullable_struct &&
 	    memcmp((const char *)a + column->offset, (const char *)b + column->offset,
 		   ath_type_size(column->type)) == 0)

@@ -133,8 +133,7 @@ static bool remove_between(struct ath_session *session, const struct ath_member 
 	}
 	between = ath_arena_zalloc(session->arena, 1, through->size);
 	old = ath_arena_alloc(session->arena, through->size);
-	middle = ath_new(session->arena, struct ath_row, 1);
-	if (between == NULL || old == NULL || middle == NULL)
+	if (between == NULL || old == NULL)
 		return ath_session_no_memory(session);
 	ath_member_copy(ath_model_column(through, relation->near_offset), between,
 			ath_model_key(row->model), row->object);
@@ -148,9 +147,11 @@ static bool remove_between(struct ath_session *session, const struct ath_member 
 		return true;
 	}
 	memcpy(old, between, through->size);
-	*middle = (struct ath_row){
-		.model = through, .object = between, .old = old, .state = ATH_ROW_STORED
-	};
+	middle = ath_new_row(session, through, between);
+	if (middle == NULL)
+		return false;
+	middle->old = old;
+	middle->state = ATH_ROW_STORED;
 	if (!ath_rows_add(&session->rows, middle))
 		return ath_session_no_memory(session);
 	middle->state = ATH_ROW_DELETED;
@@ -211,6 +212,8 @@ bool ath_order_links(struct ath_session *session, struct ath_link **links)
 {
 	*links = NULL;
 	for (struct ath_row *row = session->rows.first; row != NULL; row = row->next) {
+		if (!row->facts->has_relations)
+			continue;
 		if (row->state != ATH_ROW_NEW &&
 		    (row->state != ATH_ROW_STORED ||
 		     memcmp(row->object, row->old, row->model->size) == 0))

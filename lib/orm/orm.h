@@ -354,7 +354,7 @@ ATH_API const struct ath_error *ath_session_error(const struct ath_session *sess
 ATH_API void ath_clear_error(struct ath_session *session);
 /** Puts the session in error, unless it is already. */
 ATH_API void ath_session_fail(struct ath_session *session, enum ath_status status,
-			      const char *format, ...) ATH_PRINTF(3, 4);
+			      const char *format, ...) ATH_PRINTF(3, 4) ATH_COLD;
 /** Has hook called for what this session does, before the hooks of models; NULL: none. */
 ATH_API void ath_session_hook(struct ath_session *session, ath_hook *hook, void *arg);
 

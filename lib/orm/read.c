@@ -36,12 +36,14 @@ static size_t align(size_t size)
  */
 struct layout {
 	const struct ath_model *model;
+	struct ath_facts *facts;
 	size_t object, old, extra, stride;
 };
 
-static struct layout lay_out(const struct ath_model *model, bool tracked, bool with_extra)
+static struct layout lay_out(const struct ath_model *model, struct ath_facts *facts, bool tracked,
+			     bool with_extra)
 {
-	struct layout layout = { .model = model };
+	struct layout layout = { .model = model, .facts = facts };
 
 	layout.object = tracked ? align(sizeof(struct ath_row)) : 0;
 	layout.old = layout.object + align(model->size);
@@ -55,6 +57,7 @@ static struct ath_row *row_at(char *block, size_t i, const struct layout *layout
 	struct ath_row *row = (struct ath_row *)(void *)(block + i * layout->stride);
 
 	*row = (struct ath_row){ .model = layout->model,
+				 .facts = layout->facts,
 				 .object = (char *)row + layout->object,
 				 .old = (char *)row + layout->old };
 	return row;
@@ -65,13 +68,15 @@ static void **clear_objects(struct ath_session *session, char *block, const stru
 			    size_t rows)
 {
 	void **objects = ath_arena_alloc(session->arena, rows * sizeof *objects);
+	size_t behind = layout->stride - layout->extra;
 
 	for (size_t i = 0; objects != NULL && block != NULL && i < rows; i++) {
 		char *row = block + i * layout->stride;
 
 		objects[i] = row + layout->object;
 		memset(objects[i], 0, layout->model->size);
-		memset(row + layout->extra, 0, layout->stride - layout->extra);
+		if (behind > 0)
+			memset(row + layout->extra, 0, behind);
 	}
 	return objects;
 }
@@ -83,7 +88,7 @@ static void **clear_objects(struct ath_session *session, char *block, const stru
  */
 static bool refresh(struct ath_session *session, struct ath_row *known, const struct ath_row *fresh)
 {
-	if (session->flushing && ath_row_is_changed(known))
+	if (session->flushing && ath_row_change(known) != ATH_UNCHANGED)
 		return true; /* a hook reads what is about to be sent */
 	for (size_t i = 0; i < known->model->member_count; i++) {
 		const struct ath_member *member = &known->model->members[i];
@@ -149,17 +154,19 @@ void **ath_session_take_rows(struct ath_session *session, const struct ath_model
 			     struct ath_batch *batch, size_t index, const struct ath_target *extra,
 			     void **extras, size_t *count)
 {
-	const struct ath_facts *facts = ath_facts_of(session, model);
-	const struct layout layout = lay_out(model, facts != NULL && facts->tracked, extra != NULL);
+	struct ath_facts *facts = ath_facts_of(session, model);
+	const struct layout layout =
+		lay_out(model, facts, facts != NULL && facts->tracked, extra != NULL);
 	const struct ath_driver *driver = batch->driver;
 	const void *result = batch->results[index];
 	size_t rows = driver->rows(result);
 	char *block = ath_arena_alloc(session->arena, rows * layout.stride);
 	void **objects = clear_objects(session, block, &layout, rows);
 	const struct ath_target *targets = NULL;
-	struct ath_error error = { 0 };
+	struct ath_error error;
 
 	*count = 0;
+	ath_error_clear(&error);
 	if (facts != NULL)
 		targets = targets_of(session, facts, &layout, extra);
 	if (block == NULL || objects == NULL || targets == NULL)
@@ -186,7 +193,7 @@ void **ath_session_take_rows(struct ath_session *session, const struct ath_model
 
 size_t ath_session_extra_stride(const struct ath_model *model)
 {
-	return lay_out(model, ath_model_is_tracked(model), true).stride;
+	return lay_out(model, NULL, ath_model_is_tracked(model), true).stride;
 }
 
 /* ---- queries ------------------------------------------------------------------------------------

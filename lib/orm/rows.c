@@ -30,15 +30,46 @@ size_t ath_row_keys(const struct ath_model *model, const void *object, struct at
 
 struct ath_key ath_key_of(const struct ath_model *model)
 {
-	struct ath_key key = { .model = model };
+	struct ath_key key = { .model = model, .members = model->members };
 
 	key.count = ath_model_keys(model, key.columns);
 	return key;
 }
 
+/* Of the model that is asked for, which mostly is that of the time before. */
+static const struct ath_key *key_of(struct ath_rows *rows, const struct ath_model *model)
+{
+	if (rows->key.model != model || rows->key.members != model->members)
+		rows->key = ath_key_of(model);
+	return &rows->key;
+}
+
+/* What nearly every key is, and what there is a short way for. */
+static bool is_int64(const struct ath_key *key)
+{
+	return key->count == 1 && key->columns[0]->type == ATH_TYPE_INT64 &&
+	       !key->columns[0]->nullable_struct;
+}
+
+static int64_t int64_in(const struct ath_key *key, const void *object)
+{
+	int64_t value;
+
+	memcpy(&value, (const char *)object + key->columns[0]->offset, sizeof value);
+	return value;
+}
+
 static int64_t integer_of(const struct ath_value *key)
 {
 	return key->type == ATH_TYPE_DATE ? key->as.date.days : key->as.integer;
+}
+
+/* Of every row that is read: a multiplication, which keys that count up do well with. */
+static uint64_t hash_integer(int64_t integer)
+{
+	uint64_t hash = (uint64_t)integer * 0x9e3779b97f4a7c15ULL;
+
+	return hash ^ hash >> 32;
 }
 
 uint64_t ath_keys_hash(const struct ath_model *model, const struct ath_value *keys, size_t count)
@@ -47,7 +78,6 @@ uint64_t ath_keys_hash(const struct ath_model *model, const struct ath_value *ke
 
 	for (size_t i = 0; i < count; i++) {
 		const struct ath_value *key = &keys[i];
-		int64_t integer;
 
 		hash *= 31;
 		if (key->type == ATH_TYPE_TEXT) {
@@ -55,8 +85,7 @@ uint64_t ath_keys_hash(const struct ath_model *model, const struct ath_value *ke
 		} else if (key->type == ATH_TYPE_UUID) {
 			hash ^= ath_hash(&key->as.uuid, sizeof key->as.uuid);
 		} else {
-			integer = integer_of(key);
-			hash ^= ath_hash(&integer, sizeof integer);
+			hash ^= hash_integer(integer_of(key));
 		}
 	}
 	return hash;
@@ -76,18 +105,14 @@ bool ath_keys_equal(const struct ath_value *a, const struct ath_value *b, size_t
 	return true;
 }
 
-/* The same of an object's members, the short way for what nearly every key is. */
+/* The same of an object's members. */
 static uint64_t hash_key(const struct ath_key *key, const void *object)
 {
-	const struct ath_member *column = key->columns[0];
 	struct ath_value values[ATH_MAX_KEYS];
-	int64_t integer;
 
-	if (key->count == 1 && column->type == ATH_TYPE_INT64) {
-		memcpy(&integer, (const char *)object + column->offset, sizeof integer);
+	if (is_int64(key))
 		return (uint64_t)((uintptr_t)key->model >> 4) * 31 ^
-		       ath_hash(&integer, sizeof integer);
-	}
+		       hash_integer(int64_in(key, object));
 	for (size_t i = 0; i < key->count; i++)
 		values[i] = ath_member_get(key->columns[i], object);
 	return ath_keys_hash(key->model, values, key->count);
@@ -95,6 +120,8 @@ static uint64_t hash_key(const struct ath_key *key, const void *object)
 
 static bool same_key(const struct ath_key *key, const void *a, const void *b)
 {
+	if (is_int64(key))
+		return int64_in(key, a) == int64_in(key, b);
 	for (size_t i = 0; i < key->count; i++) {
 		struct ath_value left = ath_member_get(key->columns[i], a);
 		struct ath_value right = ath_member_get(key->columns[i], b);
@@ -188,44 +215,61 @@ static struct ath_row *next_of(const struct ath_rows *rows, const struct ath_row
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
-static struct ath_row *find(const struct ath_rows *rows, const struct ath_model *model,
-			    const struct ath_value *keys, size_t count, uint64_t hash,
-			    enum ath_row_state state)
+static bool has_keys(const struct ath_key *key, const void *object, const struct ath_value *keys)
 {
-	struct ath_value own[ATH_MAX_KEYS];
+	if (is_int64(key))
+		return int64_in(key, object) == keys->as.integer;
+	for (size_t i = 0; i < key->count; i++) {
+		struct ath_value own = ath_member_get(key->columns[i], object);
 
-	for (struct ath_row *row = first_of(rows, hash); row != NULL; row = next_of(rows, row)) {
-		if (row->hash != hash || row->model != model || row->state != state)
-			continue;
-		ath_row_keys(model, row->old, own);
-		if (ath_keys_equal(own, keys, count))
-			return row;
+		if (!ath_keys_equal(&own, &keys[i], 1))
+			return false;
 	}
-	return NULL;
+	return true;
 }
 
 struct ath_row *ath_rows_find(struct ath_rows *rows, const struct ath_model *model,
 			      const struct ath_value *keys, enum ath_row_state state)
 {
-	const struct ath_member *columns[ATH_MAX_KEYS];
-	size_t count;
+	const struct ath_key *key;
+	uint64_t hash;
 
 	if (rows->stored.count == 0)
 		return NULL;
-	count = ath_model_keys(model, columns);
-	return find(rows, model, keys, count, ath_keys_hash(model, keys, count), state);
+	key = key_of(rows, model);
+	hash = ath_keys_hash(model, keys, key->count);
+	for (struct ath_row *row = first_of(rows, hash); row != NULL; row = next_of(rows, row))
+		if (row->hash == hash && row->model == model && row->state == state &&
+		    has_keys(key, row->old, keys))
+			return row;
+	return NULL;
+}
+
+static bool has_null(const struct ath_key *key, const void *object)
+{
+	for (size_t i = 0; i < key->count; i++)
+		if (ath_member_get(key->columns[i], object).null)
+			return true;
+	return false;
 }
 
 struct ath_row *ath_rows_like(struct ath_rows *rows, const struct ath_model *model,
 			      const void *object)
 {
-	struct ath_value keys[ATH_MAX_KEYS];
-	size_t count = ath_row_keys(model, object, keys);
+	const struct ath_key *key;
+	uint64_t hash;
 
-	for (size_t i = 0; i < count; i++)
-		if (keys[i].null)
-			return NULL;
-	return ath_rows_find(rows, model, keys, ATH_ROW_STORED);
+	if (rows->stored.count == 0)
+		return NULL;
+	key = key_of(rows, model);
+	if (!is_int64(key) && has_null(key, object))
+		return NULL;
+	hash = hash_key(key, object);
+	for (struct ath_row *row = first_of(rows, hash); row != NULL; row = next_of(rows, row))
+		if (row->hash == hash && row->model == model && row->state == ATH_ROW_STORED &&
+		    same_key(key, row->old, object))
+			return row;
+	return NULL;
 }
 
 static struct ath_row **bucket_of(const struct ath_row_table *table, const void *object)
@@ -288,11 +332,8 @@ struct ath_row *ath_rows_of(struct ath_rows *rows, const struct ath_model *model
 /* The row is stored: from now on it is found by its key. */
 bool ath_rows_enter_map(struct ath_rows *rows, struct ath_row *row)
 {
-	struct ath_value keys[ATH_MAX_KEYS];
-	size_t count = ath_row_keys(row->model, row->old, keys);
-
 	row->state = ATH_ROW_STORED;
-	row->hash = ath_keys_hash(row->model, keys, count);
+	row->hash = hash_key(key_of(rows, row->model), row->old);
 	return enter(rows, row);
 }
 
@@ -377,25 +418,34 @@ static bool is_relation_changed(const struct ath_member *member, const void *obj
 		      member->size) != 0;
 }
 
-bool ath_row_has_changed_columns(const struct ath_row *row)
+bool ath_row_has_same(const struct ath_row *row, const struct ath_comparable *comparable)
 {
-	for (size_t i = 0; i < row->model->member_count; i++)
-		if (ath_column_is_changed(&row->model->members[i], row->object, row->old))
+	const char *now = (const char *)row->object + comparable->offset;
+	const char *before = (const char *)row->old + comparable->offset;
+
+	return memcmp(now, before, comparable->size) == 0 ||
+	       ath_member_equal(comparable->column, row->object, row->old);
+}
+
+static bool has_changed_columns(const struct ath_row *row)
+{
+	const struct ath_facts *facts = row->facts;
+
+	for (size_t i = 0; i < facts->comparable_count; i++)
+		if (!ath_row_has_same(row, &facts->comparables[i]))
 			return true;
 	return false;
 }
 
-bool ath_row_is_changed(const struct ath_row *row)
+enum ath_change ath_row_change(const struct ath_row *row)
 {
 	/* almost always nothing has */
 	if (memcmp(row->object, row->old, row->model->size) == 0)
-		return false;
-	for (size_t i = 0; i < row->model->member_count; i++) {
-		const struct ath_member *member = &row->model->members[i];
-
-		if (ath_column_is_changed(member, row->object, row->old) ||
-		    is_relation_changed(member, row->object, row->old))
-			return true;
-	}
-	return false;
+		return ATH_UNCHANGED;
+	if (has_changed_columns(row))
+		return ATH_COLUMNS_CHANGED;
+	for (size_t i = 0; row->facts->has_relations && i < row->model->member_count; i++)
+		if (is_relation_changed(&row->model->members[i], row->object, row->old))
+			return ATH_RELATIONS_CHANGED;
+	return ATH_UNCHANGED;
 }

@@ -71,11 +71,6 @@ void ath_session_close(struct ath_session **session)
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
-bool ath_session_ok(const struct ath_session *session)
-{
-	return session->error.status == ATH_OK;
-}
-
 const struct ath_error *ath_session_error(const struct ath_session *session)
 {
 	return ath_session_ok(session) ? NULL : &session->error;
@@ -118,10 +113,11 @@ void ath_clear_error(struct ath_session *session)
 
 bool ath_session_connect(struct ath_session *session)
 {
-	struct ath_error error = { 0 };
+	struct ath_error error;
 
 	if (session->connection != NULL)
 		return true;
+	ath_error_clear(&error);
 	if (ath_engine_checkout(session->engine, &session->connection, session->deadline, &error) !=
 	    ATH_OK)
 		ath_session_take_error(session, &error);
@@ -187,7 +183,12 @@ void ath_set_transaction(struct ath_session *session, enum ath_isolation isolati
 	session->read_only = read_only || session->sealed;
 }
 
-struct ath_statement ath_session_begin_statement(const struct ath_session *session, bool *usual)
+bool ath_session_begins_as_usual(const struct ath_session *session)
+{
+	return session->isolation == ATH_READ_COMMITTED && !session->read_only;
+}
+
+struct ath_statement ath_session_begin_statement(const struct ath_session *session)
 {
 	static const char *const texts[][2] = {
 		[ATH_READ_COMMITTED] = { "BEGIN", "BEGIN READ ONLY" },
@@ -197,7 +198,6 @@ struct ath_statement ath_session_begin_statement(const struct ath_session *sessi
 				       "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY" },
 	};
 
-	*usual = session->isolation == ATH_READ_COMMITTED && !session->read_only;
 	return ath_statement_of(texts[session->isolation][session->read_only]);
 }
 
@@ -239,31 +239,16 @@ bool ath_session_ready(struct ath_session *session)
 
 struct ath_batch *ath_session_batch(struct ath_session *session, size_t count)
 {
-	struct {
-		struct ath_batch batch;
-		struct ath_statement first;
-		void *result;
-	} * one;
-	struct ath_batch *batch;
+	size_t each = sizeof(struct ath_statement) + sizeof(void *);
+	/* in one piece; the count is that of things that lie in memory, and a few */
+	struct ath_batch *batch = ath_arena_zalloc(session->arena, 1, sizeof *batch + count * each);
 
-	if (count == 1) { /* as nearly always: in one piece */
-		one = ath_arena_zalloc(session->arena, 1, sizeof *one);
-		batch = one == NULL ? NULL : &one->batch;
-		if (batch != NULL) {
-			batch->statements = &one->first;
-			batch->results = &one->result;
-		}
-	} else {
-		batch = ath_new(session->arena, struct ath_batch, 1);
-		if (batch != NULL) {
-			batch->statements = ath_new(session->arena, struct ath_statement, count);
-			batch->results = ath_new(session->arena, void *, count);
-		}
-	}
-	if (batch == NULL || batch->statements == NULL || batch->results == NULL) {
+	if (batch == NULL) {
 		ath_session_no_memory(session);
 		return NULL;
 	}
+	batch->statements = (struct ath_statement *)(void *)(batch + 1);
+	batch->results = (void **)(void *)(batch->statements + count);
 	batch->arena = session->arena;
 	batch->read_only = session->read_only;
 	batch->count = count;
@@ -362,18 +347,29 @@ void ath_session_hook(struct ath_session *session, ath_hook *hook, void *arg)
 	session->hook_arg = arg;
 }
 
-bool ath_session_call_hooks(struct ath_session *session, enum ath_hook_event event,
-			    const struct ath_model *model, void *object)
+static void call_hooks_of_model(struct ath_session *session, enum ath_hook_event event,
+				const struct ath_row *row)
 {
-	session->flushing = true;
-	if (session->hook != NULL)
-		session->hook(session, event, model, object, session->hook_arg);
-	for (size_t i = 0; model != NULL && i < model->member_count; i++) {
-		const struct ath_member *member = &model->members[i];
+	for (size_t i = 0; i < row->model->member_count; i++) {
+		const struct ath_member *member = &row->model->members[i];
 
 		if (member->kind == ATH_MEMBER_HOOK)
-			member->hook(session, event, model, object, member->hook_arg);
+			member->hook(session, event, row->model, row->object, member->hook_arg);
 	}
+}
+
+bool ath_session_call_hooks(struct ath_session *session, enum ath_hook_event event,
+			    const struct ath_row *row)
+{
+	if (session->hook == NULL && (row == NULL || !row->facts->has_hooks))
+		return ath_session_ok(session);
+	session->flushing = true;
+	if (session->hook != NULL && row == NULL)
+		session->hook(session, event, NULL, NULL, session->hook_arg);
+	else if (session->hook != NULL)
+		session->hook(session, event, row->model, row->object, session->hook_arg);
+	if (row != NULL && row->facts->has_hooks)
+		call_hooks_of_model(session, event, row);
 	session->flushing = false;
 	return ath_session_ok(session);
 }
@@ -418,12 +414,17 @@ enum ath_status ath_fill_defaults(const struct ath_model *model, void *object,
 void *ath_session_new(struct ath_session *session, const struct ath_model *model)
 {
 	void *object = ath_arena_zalloc(session->arena, 1, model->size);
-	struct ath_error error = { 0 };
+	const struct ath_facts *facts;
+	struct ath_error error;
 
 	if (object == NULL) {
 		ath_session_no_memory(session);
 		return ath_arena_beyond(session->arena, model->size);
 	}
+	facts = ath_facts_of(session, model);
+	if (facts != NULL && !facts->has_defaults)
+		return object;
+	ath_error_clear(&error);
 	if (ath_fill_defaults(model, object, &error) != ATH_OK)
 		ath_session_take_error(session, &error);
 	return object;
@@ -437,6 +438,23 @@ void **ath_session_list(struct ath_session *session, size_t wanted, size_t *coun
 	if (items == NULL)
 		ath_session_no_memory(session);
 	return items;
+}
+
+struct ath_row *ath_new_row(struct ath_session *session, const struct ath_model *model,
+			    void *object)
+{
+	struct ath_facts *facts = ath_facts_of(session, model);
+	struct ath_row *row = facts == NULL ? NULL : ath_new(session->arena, struct ath_row, 1);
+
+	if (row == NULL) {
+		ath_session_no_memory(session);
+		return NULL;
+	}
+	row->model = model;
+	row->facts = facts;
+	row->object = object;
+	row->state = ATH_ROW_NEW;
+	return row;
 }
 
 void ath_session_add(struct ath_session *session, const struct ath_model *model, void *object)
@@ -455,12 +473,9 @@ void ath_session_add(struct ath_session *session, const struct ath_model *model,
 			row->state = ATH_ROW_STORED;
 		return;
 	}
-	row = ath_new(session->arena, struct ath_row, 1);
-	if (row == NULL) {
-		ath_session_no_memory(session);
+	row = ath_new_row(session, model, object);
+	if (row == NULL)
 		return;
-	}
-	*row = (struct ath_row){ .model = model, .object = object, .state = ATH_ROW_NEW };
 	if (!ath_rows_add(&session->rows, row))
 		ath_session_no_memory(session);
 }

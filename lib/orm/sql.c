@@ -195,6 +195,8 @@ static bool send_value(struct ath_sql *sql, const struct ath_member *column,
 						  [ATH_TYPE_UUID_ARRAY] = ATH_TYPE_UUID };
 	bool known;
 
+	if (!value->null && value->type != ATH_TYPE_ENUM && value->type != ATH_TYPE_DECIMAL)
+		return true;
 	if (value->null) {
 		value->array =
 			column->type >= ATH_TYPE_TEXT_ARRAY && column->type <= ATH_TYPE_UUID_ARRAY;
@@ -303,38 +305,62 @@ bool ath_sql_insert_returns(const struct ath_model *model, const struct ath_memb
 	       (ath_column_is_read_only(column) || ath_member_is_unset(column, object));
 }
 
-/* The values that an INSERT sends, in the order of its text. */
-static void take_insert_values(struct ath_sql *sql, const struct ath_model *model,
-			       const void *object)
+const struct ath_member **ath_sql_insert_columns(struct ath_arena *arena,
+						 const struct ath_model *model, const void *object,
+						 size_t *new_count)
 {
-	struct ath_value *values =
-		ath_new(sql->text.arena, struct ath_value, ath_model_columns(model));
+	const struct ath_member **columns =
+		ath_new(arena, const struct ath_member *, model->member_count);
 
-	sql->params = values;
-	sql->text.failed = sql->text.failed || values == NULL;
-	for (size_t i = 0; values != NULL && i < model->member_count; i++) {
+	*new_count = 0;
+	for (size_t i = 0; columns != NULL && i < model->member_count; i++) {
 		const struct ath_member *member = &model->members[i];
 
 		if (member->kind == ATH_MEMBER_COLUMN &&
-		    !ath_sql_insert_returns(model, member, object)) {
-			struct ath_value *value = &values[sql->param_count++];
-
-			*value = ath_member_get(member, object);
-			(void)!send_value(sql, member, value, true);
-		}
+		    !ath_sql_insert_returns(model, member, object))
+			columns[(*new_count)++] = member;
 	}
+	return columns;
+}
+
+/* The values that go into so many columns. */
+static void take_new_values(struct ath_sql *sql, const struct ath_member *const *columns,
+			    size_t count, const void *object)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct ath_value *value = &sql->params[sql->param_count++];
+
+		*value = ath_member_get(columns[i], object);
+		(void)!send_value(sql, columns[i], value, true);
+	}
+}
+
+static bool expect_params(struct ath_sql *sql, size_t count)
+{
+	sql->params = ath_arena_alloc(sql->text.arena, count * sizeof *sql->params);
+	sql->param_capacity = count;
+	sql->text.failed = sql->text.failed || sql->params == NULL;
+	return !sql->text.failed;
 }
 
 static void put_insert(struct ath_sql *sql, const struct ath_model *model, const void *object)
 {
+	const struct ath_member **columns;
+	size_t count;
+
 	put(sql, "INSERT INTO ");
 	ath_sql_put_table(sql, model->table);
 	if (!put_filtered(sql, model, object, ath_sql_insert_returns, false, " (")) {
 		put(sql, " DEFAULT VALUES");
 		return;
 	}
-	take_insert_values(sql, model, object);
-	for (size_t i = 1; i <= sql->param_count; i++) {
+	columns = ath_sql_insert_columns(sql->text.arena, model, object, &count);
+	if (columns == NULL || !expect_params(sql, count)) {
+		sql->text.failed = true;
+		return;
+	}
+	take_new_values(sql, columns, count, object);
+	for (size_t i = 1; i <= count; i++) {
 		put(sql, i == 1 ? ") VALUES ($" : ", $");
 		ath_buffer_int64(&sql->text, (int64_t)i);
 	}
@@ -347,17 +373,21 @@ void ath_sql_insert(struct ath_sql *sql, const struct ath_model *model, const vo
 	put_filtered(sql, model, object, ath_sql_insert_returns, true, " RETURNING ");
 }
 
-enum ath_status ath_sql_insert_like(struct ath_sql *sql, const struct ath_model *model,
-				    const void *object, const struct ath_statement *like,
-				    struct ath_statement *statement)
+enum ath_status ath_sql_fill(struct ath_sql *sql, const struct ath_shaped *shaped,
+			     const void *object, const void *old, struct ath_statement *statement)
 {
-	*statement = *like;
-	if (like->param_count > 0)
-		take_insert_values(sql, model, object);
-	if (sql->text.failed)
+	size_t count = shaped->statement.param_count;
+
+	*statement = shaped->statement;
+	if (!expect_params(sql, count))
 		return ath_error_set(&sql->error, ATH_ENOMEM, "no memory for a statement");
+	take_new_values(sql, shaped->columns, shaped->new_count, object);
+	for (size_t i = shaped->new_count; i < count; i++)
+		sql->params[sql->param_count++] = ath_member_get(shaped->columns[i], old);
 	statement->params = sql->params;
-	return sql->error.status;
+	return sql->text.failed
+		       ? ath_error_set(&sql->error, ATH_ENOMEM, "no memory for a statement")
+		       : sql->error.status;
 }
 
 /*
@@ -416,6 +446,27 @@ static void put_changes(struct ath_sql *sql, const struct ath_model *model, cons
 	put_column(sql, keys[0]);
 	put(sql, " = ");
 	put_column(sql, keys[0]);
+}
+
+const struct ath_member **ath_sql_update_columns(struct ath_arena *arena,
+						 const struct ath_model *model, const void *object,
+						 const void *old, size_t *new_count)
+{
+	const struct ath_member *version = ath_model_version(model);
+	const struct ath_member **columns =
+		ath_new(arena, const struct ath_member *, model->member_count + ATH_MAX_KEYS + 1);
+	size_t count = 0;
+
+	*new_count = 0;
+	if (columns == NULL)
+		return NULL;
+	for (size_t i = 0; i < model->member_count; i++)
+		if (ath_column_is_changed(&model->members[i], object, old))
+			columns[count++] = &model->members[i];
+	*new_count = count;
+	count += ath_model_keys(model, columns + count);
+	columns[count] = version;
+	return columns;
 }
 
 void ath_sql_update(struct ath_sql *sql, const struct ath_model *model, const void *object,

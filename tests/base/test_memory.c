@@ -104,6 +104,39 @@ static void test_arena(void **state)
 	}
 }
 
+#ifndef ATH_ARENA_MALLOC
+/* Takes size bytes in pieces, after a reset; is there enough without a malloc? */
+static bool has_kept(struct ath_arena *arena, size_t size)
+{
+	bool kept = true;
+
+	ath_arena_reset(arena);
+	until_failure = 0;
+	for (size_t taken = 0; kept && taken < size; taken += 1024)
+		kept = ath_arena_alloc(arena, 1024) != NULL;
+	until_failure = -1;
+	return kept;
+}
+
+/* What one use took is there for the next, but not more than so much, and not for ever. */
+static void test_reset_keeps_what_was_used(void **state)
+{
+	struct ath_arena *arena;
+
+	(void)state;
+	assert_int_equal(ath_arena_open(&arena, 0), ATH_OK);
+	for (int i = 0; i < 90; i++)
+		assert_non_null(ath_arena_alloc(arena, 1024));
+	assert_true(has_kept(arena, 90 * 1024));
+	for (int i = 0; i < 500; i++)
+		assert_non_null(ath_arena_alloc(arena, 1024));
+	assert_false(has_kept(arena, MOST_KEPT + 1024));
+	assert_true(has_kept(arena, 1024)); /* of which the first block is enough */
+	assert_false(has_kept(arena, 20 * 1024));
+	ath_arena_close(&arena);
+}
+#endif
+
 /* When the system has no memory at all: what has to be had comes from the reserve. */
 static void test_beyond(void **state)
 {
@@ -156,6 +189,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arena),
+#ifndef ATH_ARENA_MALLOC
+		cmocka_unit_test(test_reset_keeps_what_was_used),
+#endif
 		cmocka_unit_test(test_beyond),
 		cmocka_unit_test(test_buffer),
 	};

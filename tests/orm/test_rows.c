@@ -302,10 +302,18 @@ static void test_rows_by_chance(void **state)
 
 static struct kind before, after;
 
+static struct ath_row row_of(const struct ath_model *model, void *object, void *old)
+{
+	struct ath_facts *facts = ath_facts_make(arena, model);
+
+	assert_non_null(facts);
+	return (struct ath_row){ .model = model, .facts = facts, .object = object, .old = old };
+}
+
 static bool is_changed(void)
 {
-	struct ath_row row = { .model = &kind_model, .object = &after, .old = &before };
-	bool changed = ath_row_is_changed(&row);
+	struct ath_row row = row_of(&kind_model, &after, &before);
+	bool changed = ath_row_change(&row) == ATH_COLUMNS_CHANGED;
 
 	after = before;
 	return changed;
@@ -400,23 +408,23 @@ static void test_doubles_by_their_bits(void **state)
 static void test_relations_and_read_only_members_are_none(void **state)
 {
 	struct person old = { .id = 1, .name = "a" }, now = old;
-	struct ath_row row = { .model = &person_model, .object = &now, .old = &old };
+	struct ath_row row = row_of(&person_model, &now, &old);
 
 	(void)state;
 	now.pets.count = 3;
-	assert_false(ath_row_is_changed(&row));
+	assert_int_equal(ath_row_change(&row), ATH_UNCHANGED);
 	now.born.microseconds = 3;
-	assert_false(ath_row_is_changed(&row));
+	assert_int_equal(ath_row_change(&row), ATH_UNCHANGED);
 	now.nick = "";
-	assert_true(ath_row_is_changed(&row));
+	assert_int_equal(ath_row_change(&row), ATH_COLUMNS_CHANGED);
 }
 
 static struct book old_book, book;
 
 static bool is_book_changed(void)
 {
-	struct ath_row row = { .model = &book_model, .object = &book, .old = &old_book };
-	bool changed = ath_row_is_changed(&row);
+	struct ath_row row = row_of(&book_model, &book, &old_book);
+	bool changed = ath_row_change(&row) != ATH_UNCHANGED;
 
 	book = old_book;
 	return changed;

@@ -167,39 +167,70 @@ static void test_values_that_do_not_fit(void **state)
 	assert_int_equal(ath_sql_finish(&sql, &statement), ATH_OK);
 }
 
-static void test_insert_like(void **state)
+static struct ath_shaped shaped_insert(const struct ath_model *model, const void *object)
+{
+	struct ath_shaped shaped = { .columns = ath_sql_insert_columns(arena, model, object,
+								       &shaped.new_count) };
+
+	ath_sql_insert(&sql, model, object);
+	assert_int_equal(ath_sql_finish(&sql, &shaped.statement), ATH_OK);
+	assert_int_equal(shaped.new_count, shaped.statement.param_count);
+	ath_sql_open(&sql, arena);
+	return shaped;
+}
+
+static void test_insert_of_a_shape(void **state)
 {
 	struct person first = { .name = "Ada", .email = "a@x" };
 	struct person second = { .name = "Bea", .email = "b@x", .nick = "b", .age = { 7, true } };
-	struct ath_statement like;
+	struct ath_shaped shaped = shaped_insert(&person_model, &first);
 
 	(void)state;
-	ath_sql_insert(&sql, &person_model, &first);
-	assert_int_equal(ath_sql_finish(&sql, &like), ATH_OK);
-	ath_sql_open(&sql, arena);
-	assert_int_equal(ath_sql_insert_like(&sql, &person_model, &second, &like, &statement),
-			 ATH_OK);
-	assert_ptr_equal(statement.text, like.text);
-	assert_int_equal(statement.hash, like.hash);
+	assert_int_equal(ath_sql_fill(&sql, &shaped, &second, NULL, &statement), ATH_OK);
+	assert_ptr_equal(statement.text, shaped.statement.text);
+	assert_int_equal(statement.hash, shaped.statement.hash);
 	assert_string_equal(params(), "'Bea' 'b@x' 'b' 7");
-	statement = like;
+	statement = shaped.statement;
 	assert_string_equal(params(), "'Ada' 'a@x' NULL NULL");
 }
 
-static void test_insert_like_refuses_as_insert_does(void **state)
+static void test_insert_of_a_shape_refuses_as_insert_does(void **state)
 {
 	struct book first = { .title = "t" }, second = { .title = "t", .genre = (enum genre)9 };
-	struct ath_statement like;
+	struct ath_shaped shaped = shaped_insert(&book_model, &first);
 
 	(void)state;
-	ath_sql_insert(&sql, &book_model, &first);
-	assert_int_equal(ath_sql_finish(&sql, &like), ATH_OK);
-	ath_sql_open(&sql, arena);
-	assert_int_equal(ath_sql_insert_like(&sql, &book_model, &second, &like, &statement),
-			 ATH_ERULE);
+	assert_int_equal(ath_sql_fill(&sql, &shaped, &second, NULL, &statement), ATH_ERULE);
 }
 
 /* ---- update and delete ---------------------------------------------------------------------- */
+
+/* The values of what changed are the object's; which row it is says what was read. */
+static void test_update_of_a_shape(void **state)
+{
+	struct parcel old = { .id = { { 1 } }, .code = "a", .weight = 5, .version = 1 };
+	struct parcel parcel = old, other = old, other_old = old;
+	struct ath_shaped shaped = { 0 };
+
+	(void)state;
+	parcel.weight = 6;
+	parcel.version = 2;
+	ath_sql_update(&sql, &parcel_model, &parcel, &old, true);
+	assert_int_equal(ath_sql_finish(&sql, &shaped.statement), ATH_OK);
+	shaped.columns =
+		ath_sql_update_columns(arena, &parcel_model, &parcel, &old, &shaped.new_count);
+	assert_int_equal(shaped.new_count, 2);
+	other_old.id.bytes[0] = 9;
+	other_old.version = 7;
+	other = other_old;
+	other.weight = 60;
+	other.version = 8;
+	ath_sql_open(&sql, arena);
+	assert_int_equal(ath_sql_fill(&sql, &shaped, &other, &other_old, &statement), ATH_OK);
+	assert_ptr_equal(statement.text, shaped.statement.text);
+	assert_string_equal(params(), "60 8 uuid 7");
+	assert_int_equal(statement.params[2].as.uuid.bytes[0], 9);
+}
 
 static void test_update_of_what_changed(void **state)
 {
@@ -675,8 +706,9 @@ int main(void)
 		CASE(test_insert_with_what_the_database_makes),
 		CASE(test_insert_of_every_type),
 		CASE(test_values_that_do_not_fit),
-		CASE(test_insert_like),
-		CASE(test_insert_like_refuses_as_insert_does),
+		CASE(test_insert_of_a_shape),
+		CASE(test_insert_of_a_shape_refuses_as_insert_does),
+		CASE(test_update_of_a_shape),
 		CASE(test_update_of_what_changed),
 		CASE(test_update_of_the_key_is_refused),
 		CASE(test_update_with_a_version),

@@ -90,14 +90,20 @@ $(SITE): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/site/*.c))) $(BUILD
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/tests/bench/threads: $(BUILD)/tests/bench/threads.o
+# programs written by hand, without the library
+HAND_BENCH := $(BUILD)/tests/bench/threads $(BUILD)/tests/bench/bare
+$(HAND_BENCH): $(BUILD)/%: $(BUILD)/%.o
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfcgi -lpq -pthread
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ -lfcgi $(PKG_LIBS)
 
 ORM_BENCH := $(BUILD)/tests/bench/orm $(BUILD)/tests/bench/libpq $(BUILD)/tests/bench/pipelines
-$(ORM_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
+WEB_BENCH := $(BUILD)/tests/bench/routes $(BUILD)/tests/bench/json_rows \
+	$(BUILD)/tests/bench/framework $(BUILD)/tests/bench/application
+$(BUILD)/tests/bench/framework: $(BUILD)/app/models.o
+$(BUILD)/tests/bench/application: $(BUILD)/app/models.o $(BUILD)/app/users.o
+$(ORM_BENCH) $(WEB_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS)
 
 # ---- running -----------------------------------------------------------------------------
 
@@ -139,7 +145,8 @@ check: test-programs
 	@tests/run.sh $(BUILD)
 
 #: make bench       requests a second and CPU time, beside programs written by hand
-bench: all $(BUILD)/tests/bench/threads $(ORM_BENCH)
+bench: all $(HAND_BENCH) $(ORM_BENCH) $(WEB_BENCH)
+	@tests/bench/web.sh
 	@tests/bench/bench.sh
 	@tests/bench/bench.sh --memory
 	@tests/bench/orm.sh

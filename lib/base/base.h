@@ -161,10 +161,17 @@ struct ath_buffer {
 ATH_API void ath_buffer_init(struct ath_buffer *buffer, struct ath_arena *arena, size_t ceiling);
 /** Frees a malloc buffer; for one in an arena only forgets. */
 ATH_API void ath_buffer_free(struct ath_buffer *buffer);
-/** Room for more bytes at data + length, or NULL. The caller advances length. */
-ATH_API char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more);
-/* Behind ath_buffer_append(), when there is no room yet or no use. */
+/* Behind ath_buffer_reserve() and ath_buffer_append(), when there is no room yet or no use. */
+ATH_API char *ath_buffer_reserve_slowly(struct ath_buffer *buffer, size_t more);
 ATH_API void ath_buffer_append_slowly(struct ath_buffer *buffer, const void *data, size_t length);
+
+/** Room for more bytes at data + length, or NULL. The caller advances length. */
+static inline char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more)
+{
+	if (buffer->failed || more > buffer->capacity - buffer->length || buffer->data == NULL)
+		return ath_buffer_reserve_slowly(buffer, more);
+	return buffer->data + buffer->length;
+}
 
 static inline void ath_buffer_append(struct ath_buffer *buffer, const void *data, size_t length)
 {

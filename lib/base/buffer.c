@@ -43,7 +43,7 @@ static bool grow(struct ath_buffer *buffer, size_t needed)
 	return true;
 }
 
-char *ath_buffer_reserve(struct ath_buffer *buffer, size_t more)
+char *ath_buffer_reserve_slowly(struct ath_buffer *buffer, size_t more)
 {
 	if (buffer->failed)
 		return NULL;
@@ -68,19 +68,25 @@ void ath_buffer_append_slowly(struct ath_buffer *buffer, const void *data, size_
 	buffer->length += length;
 }
 
+const char ath_digit_pairs[] = "00010203040506070809101112131415161718192021222324"
+			       "25262728293031323334353637383940414243444546474849"
+			       "50515253545556575859606162636465666768697071727374"
+			       "75767778798081828384858687888990919293949596979899";
+
 void ath_buffer_int64(struct ath_buffer *buffer, int64_t value)
 {
-	char digits[20];
-	size_t at = sizeof digits;
+	char digits[20], *end = digits + sizeof digits, *at = end;
 	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-	do {
-		digits[--at] = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest > 0);
+	for (; rest >= 10; rest /= 100) {
+		at -= 2;
+		memcpy(at, ath_digit_pairs + 2 * (rest % 100), 2);
+	}
+	if (rest > 0 || at == end)
+		*--at = (char)('0' + rest);
 	if (value < 0)
-		digits[--at] = '-';
-	ath_buffer_append(buffer, digits + at, sizeof digits - at);
+		*--at = '-';
+	ath_buffer_append(buffer, at, (size_t)(end - at));
 }
 
 void ath_buffer_printf(struct ath_buffer *buffer, const char *format, ...)

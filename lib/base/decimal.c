@@ -6,6 +6,10 @@
 
 enum { DIGITS = ATH_DECIMAL_DIGITS };
 
+/* 10^19 is the largest power of ten in 64 bits, and its square, 10^38, bounds a coefficient. */
+#define HALF_POWER 10000000000000000000ULL
+enum { HALF_DIGITS = 19 };
+
 static ath_int128 power_of_ten(int64_t exponent)
 {
 	ath_int128 power = 1;
@@ -22,7 +26,7 @@ ath_int128 ath_decimal_coefficient(struct ath_decimal value)
 
 bool ath_decimal_make(ath_int128 coefficient, int64_t scale, struct ath_decimal *value)
 {
-	ath_int128 most = power_of_ten(DIGITS);
+	const ath_int128 most = (ath_int128)HALF_POWER * HALF_POWER;
 
 	if (coefficient <= -most || coefficient >= most || scale < 0 || scale > DIGITS)
 		return false;
@@ -120,11 +124,28 @@ bool ath_decimal_parse(struct ath_text text, struct ath_decimal *value)
 	       ath_decimal_make(sign == '-' ? -coefficient : coefficient, fraction, value);
 }
 
+/* Writes the digits of number from the back of the text that ends at end, least of them at least;
+ * returns where they begin. */
+static char *put_digits(char *end, uint64_t number, int64_t least)
+{
+	char *at = end;
+
+	for (; number >= 10; number /= 100) {
+		at -= 2;
+		memcpy(at, ath_digit_pairs + 2 * (number % 100), 2);
+	}
+	if (number > 0)
+		*--at = (char)('0' + number);
+	while (end - at < least)
+		*--at = '0';
+	return at;
+}
+
 size_t ath_decimal_format(struct ath_decimal value, char text[ATH_DECIMAL_MAX_TEXT])
 {
 	ath_int128 coefficient = ath_decimal_coefficient(value);
-	char digits[DIGITS + 2], *at = text;
-	int64_t count = 0;
+	char digits[2 * DIGITS], *end = digits + sizeof digits, *from = end, *at = text;
+	int64_t least = value.scale + 1; /* one before the point */
 
 	if (!is_number(value)) {
 		*text = '\0';
@@ -134,12 +155,17 @@ size_t ath_decimal_format(struct ath_decimal value, char text[ATH_DECIMAL_MAX_TE
 		*at++ = '-';
 		coefficient = -coefficient;
 	}
-	for (; coefficient > 0 || count <= value.scale; coefficient /= 10)
-		digits[count++] = (char)('0' + (int)(coefficient % 10));
-	while (count > 0) {
-		*at++ = digits[--count];
-		if (count > 0 && count == value.scale)
-			*at++ = '.';
+	if (coefficient >= (ath_int128)HALF_POWER) {
+		from = put_digits(from, (uint64_t)(coefficient % HALF_POWER), HALF_DIGITS);
+		coefficient /= HALF_POWER;
+	}
+	from = put_digits(from, (uint64_t)coefficient, least - (end - from));
+	memcpy(at, from, (size_t)(end - from - value.scale));
+	at += end - from - value.scale;
+	if (value.scale > 0) {
+		*at++ = '.';
+		memcpy(at, end - value.scale, (size_t)value.scale);
+		at += value.scale;
 	}
 	*at = '\0';
 	return (size_t)(at - text);

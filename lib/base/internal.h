@@ -22,6 +22,12 @@ static inline int ath_hex_digit(char c)
 	return -1;
 }
 
+/** "00" to "99", one behind the other: numbers are written two digits at a time. */
+extern const char ath_digit_pairs[201];
+
+/** Text that needs no escapes, in quotes. */
+void ath_buffer_quoted(struct ath_buffer *buffer, const char *data, size_t length);
+
 /** FNV-1a over words: good enough for tables, not for an adversary's keys. */
 static inline uint64_t ath_hash(const void *data, size_t length)
 {

@@ -50,10 +50,17 @@ static void civil_from_days(int64_t days, int64_t *year, int64_t *month, int64_t
 	*year = year_of_era + era * 400 + (*month <= 2);
 }
 
+static char *put_two(char *at, int64_t value)
+{
+	memcpy(at, ath_digit_pairs + 2 * value, 2);
+	return at + 2;
+}
+
+/* An even number of digits. */
 static char *put_digits(char *at, int64_t value, int width)
 {
-	for (int i = width - 1; i >= 0; i--, value /= 10)
-		at[i] = (char)('0' + value % 10);
+	for (int i = width - 2; i >= 0; i -= 2, value /= 100)
+		put_two(at + i, value % 100);
 	return at + width;
 }
 
@@ -74,14 +81,16 @@ static char *put_date(char *at, int64_t days)
 	if (year < 0 || year > 9999) {
 		*at++ = year < 0 ? '-' : '+';
 		year = year < 0 ? -year : year;
-		at = put_digits(at, year, year > 999999 ? 7 : 6);
+		if (year > 999999)
+			*at++ = (char)('0' + year / 1000000);
+		at = put_digits(at, year % 1000000, 6);
 	} else {
 		at = put_digits(at, year, 4);
 	}
 	*at++ = '-';
-	at = put_digits(at, month, 2);
+	at = put_two(at, month);
 	*at++ = '-';
-	return put_digits(at, day, 2);
+	return put_two(at, day);
 }
 
 size_t ath_date_format(struct ath_date date, char text[ATH_DATE_MAX_TEXT])
@@ -109,11 +118,11 @@ size_t ath_timestamp_format(struct ath_timestamp moment, char text[ATH_TIMESTAMP
 	of_day = seconds - days * day_seconds;
 	at = put_date(text, days);
 	*at++ = 'T';
-	at = put_digits(at, of_day / 3600, 2);
+	at = put_two(at, of_day / 3600);
 	*at++ = ':';
-	at = put_digits(at, of_day / 60 % 60, 2);
+	at = put_two(at, of_day / 60 % 60);
 	*at++ = ':';
-	at = put_digits(at, of_day % 60, 2);
+	at = put_two(at, of_day % 60);
 	if (micros != 0) {
 		*at++ = '.';
 		at = put_digits(at, micros, 6);

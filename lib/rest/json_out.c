@@ -3,82 +3,108 @@
 
 #include "rest/internal.h"
 
-/* Text that needs no escapes, in quotes. */
-static void put_quoted(struct ath_buffer *out, const char *text, size_t length)
+/* What stands at a member or an element, and is not NULL: a column of rows is not copied first. */
+static void put_scalar(struct ath_buffer *out, enum ath_type type, const void *at)
 {
-	char *at = ath_buffer_reserve(out, length + 2);
-
-	if (at == NULL)
-		return;
-	at[0] = '"';
-	memcpy(at + 1, text, length);
-	at[length + 1] = '"';
-	out->length += length + 2;
-}
-
-static void put_scalar(struct ath_buffer *out, const struct ath_value *value)
-{
+	const struct ath_bytes *bytes = at;
+	const char *const *string = at;
 	char text[64];
 
 	_Static_assert(sizeof text >= ATH_DECIMAL_MAX_TEXT && sizeof text >= ATH_UUID_TEXT &&
 			       sizeof text >= ATH_TIMESTAMP_MAX_TEXT,
 		       "each of them must fit");
-	switch (value->type) {
+	switch (type) {
 	case ATH_TYPE_TEXT:
-		ath_buffer_json_text(out, value->as.text, strlen(value->as.text));
+		ath_buffer_json_text(out, *string, strlen(*string));
 		break;
 	case ATH_TYPE_JSON: /* the database has seen to it that it is JSON */
-		ath_buffer_string(out, value->as.text);
+		ath_buffer_string(out, *string);
 		break;
 	case ATH_TYPE_BYTES:
 		ath_buffer_append(out, "\"", 1);
-		ath_buffer_base64(out, value->as.bytes.data, value->as.bytes.length);
+		ath_buffer_base64(out, bytes->data, bytes->length);
 		ath_buffer_append(out, "\"", 1);
 		break;
 	case ATH_TYPE_BOOL:
-		ath_buffer_string(out, value->as.boolean ? "true" : "false");
+		ath_buffer_string(out, *(const bool *)at ? "true" : "false");
+		break;
+	case ATH_TYPE_INT16:
+		ath_buffer_int64(out, *(const int16_t *)at);
+		break;
+	case ATH_TYPE_INT32:
+		ath_buffer_int64(out, *(const int32_t *)at);
+		break;
+	case ATH_TYPE_INT64:
+		ath_buffer_int64(out, *(const int64_t *)at);
 		break;
 	case ATH_TYPE_DOUBLE:
-		ath_buffer_json_double(out, value->as.real);
+		ath_buffer_json_double(out, *(const double *)at);
 		break;
 	case ATH_TYPE_TIMESTAMP:
-		put_quoted(out, text, ath_timestamp_format(value->as.timestamp, text));
+		ath_buffer_quoted(out, text,
+				  ath_timestamp_format(*(const struct ath_timestamp *)at, text));
 		break;
 	case ATH_TYPE_DATE:
-		put_quoted(out, text, ath_date_format(value->as.date, text));
+		ath_buffer_quoted(out, text, ath_date_format(*(const struct ath_date *)at, text));
 		break;
 	case ATH_TYPE_DECIMAL: /* a number of JavaScript's would round it */
-		put_quoted(out, text, ath_decimal_format(value->as.decimal, text));
+		ath_buffer_quoted(out, text,
+				  ath_decimal_format(*(const struct ath_decimal *)at, text));
 		out->failed = out->failed || *text == '\0'; /* it is none */
 		break;
 	case ATH_TYPE_UUID:
-		ath_uuid_format(value->as.uuid, text);
-		put_quoted(out, text, ATH_UUID_TEXT - 1);
+		ath_uuid_format(*(const struct ath_uuid *)at, text);
+		ath_buffer_quoted(out, text, ATH_UUID_TEXT - 1);
 		break;
-	default:
-		ath_buffer_int64(out, value->as.integer);
+	case ATH_TYPE_ENUM:
+		ath_buffer_int64(out, *(const unsigned *)at);
+		break;
+	default: /* arrays are no scalar */
+		out->failed = true;
 	}
+}
+
+static void put_array(struct ath_buffer *out, const struct ath_value *array)
+{
+	ath_buffer_append(out, "[", 1);
+	for (size_t i = 0; i < array->count; i++) {
+		const void *at = ath_value_place(array, i);
+
+		if (i > 0)
+			ath_buffer_append(out, ",", 1);
+		if (ath_value_item(array, i).null)
+			ath_buffer_append(out, "null", 4);
+		else
+			put_scalar(out, array->type, at);
+	}
+	ath_buffer_append(out, "]", 1);
 }
 
 void ath_value_to_json(struct ath_buffer *out, const struct ath_value *value)
 {
-	if (value->null) {
-		ath_buffer_append(out, "null", 4);
-		return;
-	}
-	if (!value->array) {
-		put_scalar(out, value);
-		return;
-	}
-	ath_buffer_append(out, "[", 1);
-	for (size_t i = 0; i < value->count; i++) {
-		struct ath_value item = ath_value_item(value, i);
+	bool small = value->type == ATH_TYPE_INT16 || value->type == ATH_TYPE_INT32 ||
+		     value->type == ATH_TYPE_ENUM;
 
-		if (i > 0)
-			ath_buffer_append(out, ",", 1);
-		ath_value_to_json(out, &item);
+	if (value->null)
+		ath_buffer_append(out, "null", 4);
+	else if (value->array)
+		put_array(out, value);
+	else /* a value holds all integers in the same way */
+		put_scalar(out, small ? ATH_TYPE_INT64 : value->type, &value->as);
+}
+
+/* Most names are so short that two copies which overlap cost less than the call. */
+static void copy_name(char *to, const char *name, size_t length)
+{
+	if (length > 16 || length < 4) {
+		memcpy(to, name, length);
+	} else if (length >= 8) {
+		memcpy(to, name, 8);
+		memcpy(to + length - 8, name + length - 8, 8);
+	} else {
+		memcpy(to, name, 4);
+		memcpy(to + length - 4, name + length - 4, 4);
 	}
-	ath_buffer_append(out, "]", 1);
 }
 
 /* A name needs no escapes: the check at start has seen to that. */
@@ -91,9 +117,8 @@ static void put_name(struct ath_buffer *out, char before, const char *name)
 		return;
 	at[0] = before;
 	at[1] = '"';
-	memcpy(at + 2, name, length);
-	at[length + 2] = '"';
-	at[length + 3] = ':';
+	copy_name(at + 2, name, length);
+	memcpy(at + 2 + length, "\":", 2);
 	out->length += length + 4;
 }
 
@@ -201,17 +226,32 @@ static bool put_other(struct ath_buffer *out, char before, const struct ath_memb
 	return true;
 }
 
-/* An enum is its text. */
-static void put_column(struct ath_buffer *out, char before, const struct ath_member *column,
-		       const void *object)
+/* An enum, which is its text, and what is no scalar. */
+static void put_value(struct ath_buffer *out, const struct ath_member *column, const void *object)
 {
 	struct ath_value value;
 
-	put_name(out, before, column->name);
 	if (!ath_member_send(column, object, &value))
 		out->failed = true;
 	else
 		ath_value_to_json(out, &value);
+}
+
+static void put_column(struct ath_buffer *out, char before, const struct ath_member *column,
+		       const void *object)
+{
+	const void *at = (const char *)object + column->offset;
+	bool text = column->type == ATH_TYPE_TEXT;
+	size_t flag = ath_type_flag(column->type); /* 0: no scalar */
+
+	put_name(out, before, column->name);
+	if (column->type == ATH_TYPE_ENUM || (flag == 0 && !text))
+		put_value(out, column, object);
+	else if (text ? *(const char *const *)at == NULL
+		      : column->nullable_struct && !*((const bool *)at + flag))
+		ath_buffer_append(out, "null", 4);
+	else
+		put_scalar(out, column->type, at);
 }
 
 static void put_row(struct ath_buffer *out, const struct ath_model *model, const void *object,

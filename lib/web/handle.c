@@ -155,6 +155,16 @@ static size_t most_body(const struct ath_request *request)
 							 : request->web->limits.body;
 }
 
+/* At once, so that a long body is not copied again and again while it comes. */
+static void make_room_for_body(struct ath_request *request)
+{
+	uint64_t length;
+
+	request->raw_body.ceiling = most_body(request);
+	if (ath_request_announced(request, &length) && length <= request->raw_body.ceiling)
+		(void)ath_buffer_reserve(&request->raw_body, (size_t)length);
+}
+
 /* A preflight is about another method, and no handler's. */
 static void match(struct ath_request *request)
 {
@@ -166,7 +176,7 @@ static void match(struct ath_request *request)
 	if (read_segments(request, &segments, &count))
 		ath_router_match(request->web->router, method, segments, count, &request->match);
 	if (!ath_request_streams_body(request))
-		request->raw_body.ceiling = most_body(request);
+		make_room_for_body(request);
 }
 
 bool ath_web_begin(struct ath_request *request)

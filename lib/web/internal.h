@@ -48,7 +48,8 @@ struct ath_leaf {
 	struct ath_text names[ATH_MAX_CAPTURES]; /* of the captures */
 	size_t name_count;
 	bool own;              /* the framework's: the application has no part in it */
-	struct ath_leaf *next; /* in the order of the tables */
+	size_t number;         /* in the order of the tables */
+	struct ath_leaf *next; /* in that order */
 	char path[];           /* with the groups' */
 };
 
@@ -59,7 +60,8 @@ struct ath_match {
 	unsigned allowed; /* methods that the path has: bits 1 << enum ath_method */
 };
 
-/* Builds the tree of a table that ends in { 0 }; it refuses bad paths and doubles. */
+/* Builds the tree of a table that ends in { 0 }; it refuses bad paths, doubles, and a name for two
+ * handlers. */
 enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
 				struct ath_error *error) ATH_MUST_CHECK;
 /* Adds routes of the framework; one that the application has itself gives way. */

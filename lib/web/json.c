@@ -58,6 +58,19 @@ static bool holds_nul(const struct ath_json_document *document)
 	return false;
 }
 
+/* A tree is many times as large as its text, and not in the arena: it counts all the same. */
+static bool charge_for_tree(struct ath_request *request, const struct ath_json_document *document)
+{
+	size_t tree = document->count * sizeof(cJSON) + request->body.length;
+
+	if (tree > request->web->limits.arena - ath_arena_used(request->arena)) {
+		ath_request_fail(request,
+				 ath_problem(request, 413, "too many values for one request"));
+		return false;
+	}
+	return ath_arena_charge(request->arena, tree);
+}
+
 static void delete_document(void *arg)
 {
 	cJSON_Delete(arg);
@@ -74,6 +87,8 @@ struct cJSON *ath_body_json(struct ath_request *request)
 		ath_request_fail(request, ath_problem(request, 422, "a string holds \\u0000"));
 		return NULL;
 	}
+	if (!charge_for_tree(request, document))
+		return NULL;
 	json = cJSON_ParseWithLength(request->body.data, request->body.length);
 	if (json == NULL || !ath_arena_defer(request->arena, delete_document, json)) {
 		cJSON_Delete(json);

@@ -8,6 +8,7 @@
 
 enum {
 	MAX_PARTS = ATH_MAX_ARGS,
+	FEW_PARTS = 8,
 	MAX_BOUNDARY = 70,
 	MAX_PART_HEAD = 8 * 1024,
 	WINDOW = 64 * 1024,
@@ -257,6 +258,17 @@ static bool is_text(struct ath_text text)
 	       ath_utf8_valid(text.data, text.length);
 }
 
+/* A table that holds count, with room for one more: it doubles, since most forms are small. */
+static void *with_room(struct reader *reader, void *table, size_t count, size_t size)
+{
+	bool full = count == 0 || (count >= FEW_PARTS && (count & (count - 1)) == 0);
+
+	if (!full)
+		return table;
+	return ath_arena_grow(reader->request->arena, table, count * size,
+			      (count == 0 ? FEW_PARTS : 2 * count) * size);
+}
+
 static bool add_field(struct reader *reader, const char *name, struct ath_text data)
 {
 	struct ath_form *form = reader->form;
@@ -264,7 +276,8 @@ static bool add_field(struct reader *reader, const char *name, struct ath_text d
 
 	if (reader->window == NULL) /* a NUL belongs behind it */
 		value = ath_arena_copy(reader->request->arena, data.data, data.length);
-	if (value == NULL || !is_text(data))
+	form->fields = with_room(reader, form->fields, form->field_count, sizeof *form->fields);
+	if (value == NULL || form->fields == NULL || !is_text(data))
 		return false;
 	form->fields[form->field_count++] =
 		(struct ath_pair){ ath_text(name), { value, data.length } };
@@ -294,6 +307,9 @@ static bool read_part(struct reader *reader)
 		return false;
 	if (filename == NULL)
 		return add_field(reader, name, data);
+	form->files = with_room(reader, form->files, form->file_count, sizeof *form->files);
+	if (form->files == NULL)
+		return false;
 	form->files[form->file_count++] = (struct ath_file){
 		.name = name,
 		.filename = without_directories(filename),
@@ -324,8 +340,6 @@ bool ath_form_read_multipart(struct ath_request *request, struct ath_form *form,
 
 	if (boundary == NULL || *boundary == '\0' || strlen(boundary) > MAX_BOUNDARY)
 		return false;
-	form->fields = ath_new(request->arena, struct ath_pair, MAX_PARTS);
-	form->files = ath_new(request->arena, struct ath_file, MAX_PARTS);
 	reader.mark = ath_arena_printf(request->arena, "\r\n--%s", boundary);
 	if (ath_request_streams_body(request)) {
 		reader.window = ath_arena_alloc(request->arena, WINDOW);

@@ -1,9 +1,10 @@
 /*
  * router.c - a tree of path segments, built once from the tables of routes.
  *
- * A node has its fixed children in order of their text, and behind them those of a type, the
- * narrowest type first. A route's own names for the captures stay with the route, so that
- * GET /users/<id:int> and PATCH /users/<user:int> share their nodes.
+ * A node has its fixed children in a hash table, so that a match costs the same however many
+ * routes there are, and besides them those of a type, the narrowest type first. A route's own
+ * names for the captures stay with the route, so that GET /users/<id:int> and
+ * PATCH /users/<user:int> share their nodes.
  */
 #include <regex.h>
 #include <stdio.h>
@@ -12,52 +13,48 @@
 #include "web/internal.h"
 #include "web/path_types.h"
 
+/* Small, since how much of the tree the caches hold is what a match costs among many routes. */
 struct node {
-	struct ath_text segment;          /* of a fixed one */
-	const struct ath_path_type *type; /* of the others */
-	struct ath_text pattern;          /* of a regular expression */
-	regex_t regex;
-	struct node **children; /* fixed ones, sorted by segment */
-	size_t child_count;
-	struct node **typed; /* in the order in which they are tried */
-	size_t typed_count;
-	struct ath_leaf *leaves[ATH_METHOD_COUNT];
+	struct ath_text segment;     /* of a fixed one; the expression of one with a regex */
+	uint64_t hash;               /* of a fixed one's */
+	struct node **children;      /* fixed ones; a free slot is NULL */
+	uint32_t child_count, slots; /* slots: 0 or a power of two; one is free */
+	struct node **typed;         /* in the order in which they are tried */
+	uint32_t typed_count;
 	unsigned methods;
+	struct ath_leaf *leaves[ATH_METHOD_COUNT];
+	const struct ath_path_type *type; /* of one that is not fixed */
+	regex_t *regex;
 };
 
 struct ath_router {
 	struct node root;
 	struct ath_leaf *first, **tail; /* all of them */
+	struct ath_leaf **named;        /* the first of each name, in order of it */
+	size_t leaf_count, named_count;
 };
 
-static int compare(struct ath_text a, struct ath_text b)
+static bool same(struct ath_text a, struct ath_text b)
 {
-	size_t shorter = a.length < b.length ? a.length : b.length;
-	int order = memcmp(a.data, b.data, shorter);
-
-	return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+	return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
 }
 
-/* Where segment is among the children, or would go. */
-static size_t child_index(const struct node *node, struct ath_text segment, bool *found)
+/* Where segment is among the children, or would go: behind its hash, with no gap between. */
+static struct node **slot_of(const struct node *node, struct ath_text segment, uint64_t hash)
 {
-	size_t low = 0, high = node->child_count;
+	size_t at = hash & (node->slots - 1);
 
-	*found = false;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = compare(segment, node->children[middle]->segment);
+	while (node->children[at] != NULL &&
+	       (node->children[at]->hash != hash || !same(node->children[at]->segment, segment)))
+		at = (at + 1) & (node->slots - 1);
+	return &node->children[at];
+}
 
-		if (order == 0) {
-			*found = true;
-			return middle;
-		}
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
+static struct node *child_named(const struct node *node, struct ath_text segment)
+{
+	if (node->child_count == 0)
+		return NULL;
+	return *slot_of(node, segment, ath_hash(segment.data, segment.length));
 }
 
 bool ath_next_segment(struct ath_text *path, struct ath_text *segment)
@@ -76,34 +73,58 @@ bool ath_next_segment(struct ath_text *path, struct ath_text *segment)
 
 /* ---- building ----------------------------------------------------------------------------- */
 
-static struct node *insert_at(struct node ***list, size_t *count, size_t at)
+/* Twice the slots, or the first of them. */
+static bool grow_children(struct node *node)
 {
-	struct node **grown = realloc(*list, (*count + 1) * sizeof *grown);
-	struct node *child;
+	struct node grown = { .slots = node->slots == 0 ? 2 : 2 * node->slots };
 
-	if (grown == NULL)
-		return NULL;
-	*list = grown;
-	child = calloc(1, sizeof *child);
-	if (child == NULL)
-		return NULL;
-	memmove(grown + at + 1, grown + at, (*count - at) * sizeof *grown);
-	grown[at] = child;
-	++*count;
-	return child;
+	grown.children = calloc(grown.slots, sizeof(struct node *));
+	if (grown.children == NULL)
+		return false;
+	for (size_t i = 0; i < node->slots; i++) {
+		struct node *child = node->children[i];
+
+		if (child != NULL)
+			*slot_of(&grown, child->segment, child->hash) = child;
+	}
+	free(node->children);
+	node->children = grown.children;
+	node->slots = grown.slots;
+	return true;
 }
 
 static struct node *add_child(struct node *node, struct ath_text segment)
 {
-	bool found;
-	size_t at = child_index(node, segment, &found);
+	struct node *child = child_named(node, segment);
+
+	if (child != NULL)
+		return child;
+	if (4 * (node->child_count + 1) > 3 * node->slots && !grow_children(node))
+		return NULL;
+	child = calloc(1, sizeof *child);
+	if (child == NULL)
+		return NULL;
+	child->segment = segment;
+	child->hash = ath_hash(segment.data, segment.length);
+	*slot_of(node, segment, child->hash) = child;
+	node->child_count++;
+	return child;
+}
+
+static struct node *insert_typed(struct node *node, size_t at)
+{
+	struct node **grown = realloc(node->typed, (node->typed_count + 1) * sizeof *grown);
 	struct node *child;
 
-	if (found)
-		return node->children[at];
-	child = insert_at(&node->children, &node->child_count, at);
-	if (child != NULL)
-		child->segment = segment;
+	if (grown == NULL)
+		return NULL;
+	node->typed = grown;
+	child = calloc(1, sizeof *child);
+	if (child == NULL)
+		return NULL;
+	memmove(grown + at + 1, grown + at, (node->typed_count - at) * sizeof *grown);
+	grown[at] = child;
+	node->typed_count++;
 	return child;
 }
 
@@ -119,16 +140,20 @@ static bool is_word(struct ath_text pattern)
 	return true;
 }
 
-/* Is pattern a regular expression? It has to fit the whole of a segment. */
-static bool compile(struct node *node, struct ath_text pattern)
+/* Is it a regular expression? It has to fit the whole of a segment. */
+static regex_t *compile(struct ath_text pattern)
 {
+	regex_t *regex;
 	char text[256];
 
-	node->pattern = pattern;
-	return !is_word(pattern) &&
-	       snprintf(text, sizeof text, "^(%.*s)$", (int)pattern.length, pattern.data) <
-		       (int)sizeof text &&
-	       regcomp(&node->regex, text, REG_EXTENDED) == 0;
+	if (is_word(pattern) || snprintf(text, sizeof text, "^(%.*s)$", (int)pattern.length,
+					 pattern.data) >= (int)sizeof text)
+		return NULL;
+	regex = malloc(sizeof *regex);
+	if (regex == NULL || regcomp(regex, text, REG_EXTENDED) == 0)
+		return regex;
+	free(regex);
+	return NULL;
 }
 
 static struct node *add_typed(struct node *node, const struct ath_path_type *type,
@@ -139,18 +164,20 @@ static struct node *add_typed(struct node *node, const struct ath_path_type *typ
 
 	for (; at < node->typed_count && node->typed[at]->type <= type; at++)
 		if (node->typed[at]->type == type &&
-		    (!ath_path_type_is_regex(type) ||
-		     compare(node->typed[at]->pattern, pattern) == 0))
+		    (!ath_path_type_is_regex(type) || same(node->typed[at]->segment, pattern)))
 			return node->typed[at];
-	child = insert_at(&node->typed, &node->typed_count, at);
+	child = insert_typed(node, at);
 	if (child == NULL) {
 		ath_error_set(error, ATH_ENOMEM, "out of memory");
 		return NULL;
 	}
 	child->type = type;
-	if (!ath_path_type_is_regex(type) || compile(child, pattern))
+	if (!ath_path_type_is_regex(type))
 		return child;
-	memset(&child->pattern, 0, sizeof child->pattern); /* there is nothing to free */
+	child->segment = pattern;
+	child->regex = compile(pattern);
+	if (child->regex != NULL)
+		return child;
 	ath_error_set(error, ATH_EINVAL,
 		      "route %s: %.*s is no type of a part, and no regular expression", path,
 		      (int)pattern.length, pattern.data);
@@ -178,7 +205,7 @@ static bool read_capture(struct ath_text segment, struct ath_text *name, struct 
 static bool has_name(const struct ath_leaf *leaf, struct ath_text name)
 {
 	for (size_t i = 0; i < leaf->name_count; i++)
-		if (compare(leaf->names[i], name) == 0)
+		if (same(leaf->names[i], name))
 			return true;
 	return false;
 }
@@ -299,6 +326,7 @@ static struct ath_leaf *new_leaf(struct ath_router *router, const struct ath_rou
 	leaf->group_count = place->count;
 	leaf->own = place->own;
 	strcpy(leaf->path, place->length == 0 ? "/" : place->path);
+	leaf->number = router->leaf_count++;
 	*router->tail = leaf;
 	router->tail = &leaf->next;
 	return leaf;
@@ -348,6 +376,68 @@ static enum ath_status add_routes(struct ath_router *router, const struct ath_ro
 	return ATH_OK;
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct ath_leaf *left = *(struct ath_leaf *const *)a;
+	const struct ath_leaf *right = *(struct ath_leaf *const *)b;
+	int order = strcmp(left->route->name, right->route->name);
+
+	return order != 0 ? order : (left->number > right->number) - (left->number < right->number);
+}
+
+/*
+ * Of the routes that share a name the first stays. One handler at several paths is usual; of two
+ * handlers nobody could say which one a URL is for.
+ */
+static enum ath_status keep_first(struct ath_router *router, struct ath_error *error)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < router->named_count; i++) {
+		const struct ath_leaf *leaf = router->named[i];
+		const struct ath_leaf *before = kept == 0 ? NULL : router->named[kept - 1];
+
+		if (before == NULL || strcmp(before->route->name, leaf->route->name) != 0)
+			router->named[kept++] = router->named[i];
+		else if (before->route->handler != leaf->route->handler)
+			return ath_error_set(error, ATH_EINVAL,
+					     "route %s: called %s, as route %s with another "
+					     "handler is: give it a .name",
+					     leaf->path, leaf->route->name, before->path);
+	}
+	router->named_count = kept;
+	return ATH_OK;
+}
+
+static enum ath_status index_names(struct ath_router *router, struct ath_error *error)
+{
+	router->named = calloc(router->leaf_count + 1, sizeof(struct ath_leaf *));
+	if (router->named == NULL)
+		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	for (struct ath_leaf *leaf = router->first; leaf != NULL; leaf = leaf->next)
+		if (leaf->route->name != NULL)
+			router->named[router->named_count++] = leaf;
+	qsort(router->named, router->named_count, sizeof(struct ath_leaf *), compare_names);
+	return keep_first(router, error);
+}
+
+static int compare_name(const void *name, const void *leaf)
+{
+	return strcmp(name, (*(struct ath_leaf *const *)leaf)->route->name);
+}
+
+const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name)
+{
+	struct ath_leaf **leaf = bsearch(name, router->named, router->named_count,
+					 sizeof(struct ath_leaf *), compare_name);
+
+	return leaf == NULL ? NULL : *leaf;
+}
+
+/* ---- open and close ------------------------------------------------------------------------- */
+
 enum ath_status ath_router_open(struct ath_router **router, const struct ath_route *routes,
 				struct ath_error *error)
 {
@@ -357,7 +447,8 @@ enum ath_status ath_router_open(struct ath_router **router, const struct ath_rou
 	if (*router == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	(*router)->tail = &(*router)->first;
-	if (add_routes(*router, routes, &nowhere, error) != ATH_OK)
+	if (add_routes(*router, routes, &nowhere, error) != ATH_OK ||
+	    index_names(*router, error) != ATH_OK)
 		ath_router_close(router);
 	return error->status;
 }
@@ -373,14 +464,16 @@ enum ath_status ath_router_add_own(struct ath_router *router, const struct ath_r
 /* The depth is that of the routes: bounded by ATH_MAX_SEGMENTS. */
 static void free_node(struct node *node, bool allocated)
 {
-	for (size_t i = 0; i < node->child_count; i++)
-		free_node(node->children[i], true);
+	for (size_t i = 0; i < node->slots; i++)
+		if (node->children[i] != NULL)
+			free_node(node->children[i], true);
 	for (size_t i = 0; i < node->typed_count; i++)
 		free_node(node->typed[i], true);
 	free(node->children);
 	free(node->typed);
-	if (node->pattern.data != NULL)
-		regfree(&node->regex);
+	if (node->regex != NULL)
+		regfree(node->regex);
+	free(node->regex);
 	if (allocated)
 		free(node);
 }
@@ -396,6 +489,7 @@ void ath_router_close(struct ath_router **router)
 		(*router)->first = leaf->next;
 		free(leaf);
 	}
+	free((*router)->named);
 	free(*router);
 	*router = NULL;
 }
@@ -423,21 +517,21 @@ static bool fits_regex(const struct node *node, struct ath_text segment)
 {
 	regmatch_t bounds = { .rm_so = 0, .rm_eo = (regoff_t)segment.length };
 
-	return regexec(&node->regex, segment.data, 1, &bounds, REG_STARTEND) == 0;
+	return regexec(node->regex, segment.data, 1, &bounds, REG_STARTEND) == 0;
 }
 
 static bool descend(const struct node *node, enum ath_method method,
 		    const struct ath_text *segments, size_t count, struct ath_match *match)
 {
-	size_t at, captures = match->capture_count;
-	bool found;
+	size_t captures = match->capture_count;
+	const struct node *child;
 
 	if (count == 0)
 		return arrive(node, method, match);
-	at = child_index(node, *segments, &found);
-	if (found && descend(node->children[at], method, segments + 1, count - 1, match))
+	child = child_named(node, *segments);
+	if (child != NULL && descend(child, method, segments + 1, count - 1, match))
 		return true;
-	for (at = 0; at < node->typed_count; at++) {
+	for (size_t at = 0; at < node->typed_count; at++) {
 		const struct node *next = node->typed[at];
 		struct ath_capture *capture = &match->captures[captures];
 		bool rest = ath_path_type_is_rest(next->type);
@@ -447,7 +541,7 @@ static bool descend(const struct node *node, enum ath_method method,
 						 .count = rest ? count : 1 };
 		if ((segments->length == 0 && !rest) ||
 		    !ath_path_type_read(next->type, *segments, capture) ||
-		    (ath_path_type_is_regex(next->type) && !fits_regex(next, *segments)))
+		    (next->regex != NULL && !fits_regex(next, *segments)))
 			continue;
 		match->capture_count = captures + 1;
 		if (descend(next, method, segments + capture->count, count - capture->count, match))
@@ -464,15 +558,6 @@ void ath_router_match(const struct ath_router *router, enum ath_method method,
 	match->capture_count = 0;
 	match->allowed = 0;
 	descend(&router->root, method, segments, count, match);
-}
-
-const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name)
-{
-	const struct ath_leaf *leaf = router->first;
-
-	while (leaf != NULL && (leaf->route->name == NULL || strcmp(leaf->route->name, name) != 0))
-		leaf = leaf->next;
-	return leaf;
 }
 
 const struct ath_leaf *ath_router_first(const struct ath_router *router)

@@ -100,7 +100,7 @@ struct ath_route {
 	size_t max_body;
 	/** The handler runs before the body has come, and reads it by ath_body_read(). */
 	bool stream_body;
-	const char *name; /**< for ath_url_for() */
+	const char *name; /**< for ath_url_for(); one for two handlers is refused at start */
 	/** Of a group: its routes and groups; ends in { 0 }. */
 	const struct ath_route *group;
 	int version; /**< 2 puts /v2 in front of the path, that of the groups around it too */

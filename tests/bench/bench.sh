@@ -1,24 +1,30 @@
 #!/bin/bash
-# One row by primary key, as JSON, behind nginx from PostgreSQL: how many requests a second, and
-# what each costs.
+# Behind nginx, from PostgreSQL: how many requests a second, and what each costs.
 #
-#   bench.sh [--runs 5] [--seconds 5]   the table, at 32 and 128 connections
-#   bench.sh --memory                   the application's memory over a million requests
+#   bench.sh [--runs 5] [--seconds 5] [WORKLOAD...]   the tables
+#   bench.sh --memory                                 the application's memory over a million requests
 #
-#   athanor   build/users
-#   threads   tests/bench/threads.c: thread per request, libfcgi and libpq
-#   spike     ../shared/spike/worker.c, a reference worker beside the checkout, when there is one
+#   json        a JSON answer that needs no database
+#   row         one row by primary key
+#   20-rows     a page of them
+#   1000-rows   a larger one, of some 80 KB
+#   post        one row from a JSON body, and the commit
+#   upload      a body of 1,000,000 bytes, of which the length is told
 #
-# All get the same private PostgreSQL, the same nginx and the same load, in rotation, so that the
-# drift of the machine meets each of them alike: only the ratios of one run mean anything. A
-# missed goal is printed, and is no failure: the exit status is 1 when answers were wrong or
-# something did not start.
+#   athanor   tests/bench/application.c: the users of app/, with the ORM
+#   threads   tests/bench/threads.c: thread per request, libfcgi and libpq by hand
+#   bare      tests/bench/bare.c: one thread, epoll and libpq's pipelines by hand; the floor
+#
+# All give the same answers, get the same private PostgreSQL, the same nginx and the same load, from
+# 32 connections, and one row from 128 as well. They take turns, so that the drift of the machine
+# meets each of them alike: only the ratios of one run mean anything. A missed goal is printed, and
+# is no failure: the exit status is 1 when answers were wrong or something did not start.
 set -euo pipefail
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")/../.."
 
-readonly rows=10000 spike=../shared/spike/worker.c
+readonly rows=10000 upload=1000000 all=(json row 20-rows 1000-rows post upload)
 
 say() { printf 'bench: %s\n' "$*" >&2; }
 die() {
@@ -45,8 +51,7 @@ clean_up() {
 	rm -rf "$dir"
 }
 
-# Some names need escaping, and some ages are NULL. The spike knows only 4-byte ids: it has a
-# table of its own, with the same rows.
+# Some names need escaping, and some ages are NULL.
 start_database() {
 	local psql=(psql -X -q -v ON_ERROR_STOP=1)
 	say "starting a private PostgreSQL in $dir"
@@ -64,12 +69,7 @@ start_database() {
 	       'user' || i || '@example.com',
 	       case when i % 10 = 0 then null else 18 + i % 60 end
 	from generate_series(1, $rows) as i order by i;
-	create schema spike;
-	create table spike.users (id integer primary key, name text not null,
-	                          email text not null unique, age integer);
-	insert into spike.users select id, name, email, age from users order by id;
 	vacuum analyze users;
-	vacuum analyze spike.users;
 	checkpoint;
 	END
 }
@@ -106,6 +106,10 @@ nginx_configuration() {
 		uwsgi_temp_path $dir/nginx.uwsgi;
 		keepalive_requests 1000000000;
 		fastcgi_keep_conn on;
+		fastcgi_buffer_size 16k;
+		fastcgi_buffers 32 16k;
+		client_max_body_size 2m;
+		client_body_buffer_size 1m;
 		include $PWD/nginx/fastcgi_athanor.conf;
 	END
 	for target in "${targets[@]}"; do
@@ -129,7 +133,8 @@ nginx_configuration() {
 	echo '}'
 }
 
-get() { curl --noproxy '*' -sf -m 5 "http://127.0.0.1:${port[$1]}$2"; } # TARGET PATH
+# get TARGET PATH [OPTION_OF_CURL...]
+get() { curl --noproxy '*' -sf -m 5 "${@:3}" "http://127.0.0.1:${port[$1]}$2"; }
 alive() { kill -0 "$2" 2>/dev/null || die "$1 ended: $(tail -n 5 "$dir/$1.log")"; } # NAME PID
 ready() { # TARGET
 	alive nginx "$nginx"
@@ -137,13 +142,24 @@ ready() { # TARGET
 	get "$1" /users/1 >/dev/null
 }
 
-# The same answers are measured, or the figures mean nothing. (The spike escapes nothing and
-# leaves out the age; it is a floor.)
+# The same answers are measured, or the figures mean nothing. A stored row has another id each time.
 compare_answers() {
-	local id mine rival
-	for id in 1 2 3 4 10 "$rows"; do
-		mine=$(get athanor "/users/$id") rival=$(get threads "/users/$id")
-		[ "$mine" = "$rival" ] || die "/users/$id: athanor says $mine, threads $rival"
+	local path target mine rival
+	for path in /hello /users/{1,2,3,4,10,$rows} '/users?limit=20&offset=40' '/users?limit=1000'; do
+		mine=$(get athanor "$path")
+		for target in threads bare; do
+			rival=$(get "$target" "$path")
+			[ "$mine" = "$rival" ] ||
+				die "$path: athanor says ${mine:0:500}, $target ${rival:0:500}"
+		done
+	done
+	for target in "${targets[@]}"; do
+		rival=$(get "$target" /upload --data-binary "@$dir/upload")
+		[ "$rival" = $upload ] || die "/upload: $target says $rival"
+		rival=$(get "$target" /users -H 'Content-Type: application/json' -d \
+			"{\"name\":\"A \\\"B\\\"\",\"email\":\"$target@example.org\",\"age\":null}")
+		[[ $rival =~ ^\{\"id\":[0-9]+,\"name\":\"A\ \\\"B\\\"\",\"email\":\"$target@example.org\",\"age\":null\}$ ]] ||
+			die "POST /users: $target says $rival"
 	done
 }
 
@@ -176,50 +192,82 @@ all_ticks() {
 		"$(awk '$1 == "cpu" { print $2 + $3 + $4 + $9 }' /proc/stat)"
 }
 
-write_load() {
-	cat >"$dir/load.lua" <<-END
-	local queue = {}
+# One script of wrk's for each workload. Stored rows have a name that no other run has, since an email
+# is there only once.
+write_loads() {
+	local workload
+	head -c $upload /dev/zero | tr '\0' x >"$dir/upload"
+	for workload in "${all[@]}"; do
+		cat >"$dir/$workload.lua" <<-END
+		local workload = "$workload"
+		local queue, serial, stamp = {}, 0, ""
 
-	function init(args)
-	   math.randomseed(os.time())
-	   for id = 1, $rows do
-	      queue[id] = wrk.format("GET", "/users/" .. id)
-	   end
-	end
+		function init(args)
+		   local file
+		   math.randomseed(os.time())
+		   stamp = args[1]
+		   if workload == "json" then
+		      queue[1] = wrk.format("GET", "/hello")
+		   elseif workload == "row" then
+		      for id = 1, $rows do
+		         queue[id] = wrk.format("GET", "/users/" .. id)
+		      end
+		   elseif workload == "20-rows" then
+		      for page = 1, 10 do
+		         queue[page] = wrk.format("GET", "/users?limit=20&offset=" .. 20 * page)
+		      end
+		   elseif workload == "1000-rows" then
+		      queue[1] = wrk.format("GET", "/users?limit=1000")
+		   elseif workload == "upload" then
+		      file = io.open("$dir/upload")
+		      queue[1] = wrk.format("POST", "/upload", {}, file:read("*a"))
+		      file:close()
+		   end
+		end
 
-	function request()
-	   return queue[math.random($rows)]
-	end
+		function request()
+		   if workload ~= "post" then
+		      return queue[math.random(#queue)]
+		   end
+		   serial = serial + 1
+		   return wrk.format("POST", "/users", { ["Content-Type"] = "application/json" },
+		      string.format('{"name":"User Number %d","email":"%s.%d@example.com","age":36}',
+		         serial, stamp, serial))
+		end
 
-	function done(summary, latency, requests)
-	   local e = summary.errors
-	   io.write(string.format("result %d %d %d %d %.1f %.1f\n", summary.requests,
-	      summary.duration, e.status, e.connect + e.read + e.write + e.timeout,
-	      latency.mean, latency:percentile(99)))
-	end
-	END
+		function done(summary, latency, requests)
+		   local e = summary.errors
+		   io.write(string.format("result %d %d %d %d %.1f %.1f\n", summary.requests,
+		      summary.duration, e.status, e.connect + e.read + e.write + e.timeout,
+		      latency.mean, latency:percentile(99)))
+		end
+		END
+	done
 }
 
-# run_load TARGET CONNECTIONS SECONDS: sets requests, duration (us), socket_errors, mean_us, p99_us
+# run_load TARGET WORKLOAD CONNECTIONS SECONDS: sets requests, duration (us), socket_errors, mean_us,
+# p99_us
 run_load() {
 	local non_2xx
-	timeout $(($3 + 20)) wrk -t 1 -c "$2" -d "${3}s" --latency -s "$dir/load.lua" \
-		"http://127.0.0.1:${port[$1]}/" </dev/null >"$dir/wrk.log" 2>&1 &
+	loads=$((loads + 1))
+	timeout $(($4 + 20)) wrk -t 1 -c "$3" -d "${4}s" --latency -s "$dir/$2.lua" \
+		"http://127.0.0.1:${port[$1]}/" "$1.$loads" </dev/null >"$dir/wrk.log" 2>&1 &
 	wait $! || die "wrk failed: $(tail -n 5 "$dir/wrk.log")"
 	read -r requests duration non_2xx socket_errors mean_us p99_us \
 		< <(sed -n 's/^result //p' "$dir/wrk.log")
-	((requests > 0)) || die "$1 answered nothing at $2 connections"
-	((non_2xx == 0)) || die "$1: $non_2xx of $requests answers at $2 connections were not 2xx"
+	((requests > 0)) || die "$1 answered nothing: $2 at $3 connections"
+	((non_2xx == 0)) || die "$1: $non_2xx of $requests answers were not 2xx: $2 at $3 connections:" \
+		"$(tail -n 3 "$dir/$1.log" "$dir/nginx.log")"
 	alive "$1" "${worker[$1]}"
 }
 
-# measure TARGET CONNECTIONS RUN: one line of figures
+# measure TARGET WORKLOAD CONNECTIONS RUN: one line of figures
 measure() {
 	local before after
 	before=$(all_ticks "$1")
-	run_load "$1" "$2" "$seconds"
+	run_load "$1" "$2" "$3" "$seconds"
 	after=$(all_ticks "$1")
-	awk -v line="$1 $2 $3" -v before="$before" -v after="$after" -v requests="$requests" \
+	awk -v line="$1 $2@$3 $4" -v before="$before" -v after="$after" -v requests="$requests" \
 		-v duration="$duration" -v errors="$socket_errors" -v mean="$mean_us" \
 		-v p99="$p99_us" -v hz="$(getconf CLK_TCK)" -v cpus="$(nproc)" 'BEGIN {
 		split(before, b, " ")
@@ -232,19 +280,18 @@ measure() {
 		others = (a[5] - b[5] - ours) / hz / (duration / 1e6) / cpus
 		printf " %.2f %.1f %d %.3f\n", p99 / 1e3, rate * mean / 1e6, errors, others
 	}' >>"$dir/figures"
-	say "$1, $2 connections, run $3 of $runs: $((requests * 1000000 / duration)) requests/s"
+	say "$2, $1, $3 connections, run $4 of $runs: $((requests * 1000000 / duration)) requests/s"
 }
 
+# measure_all WORKLOAD CONNECTIONS
 measure_all() {
-	local count run target
-	for count in 32 128; do
-		for target in "${targets[@]}"; do # fills the caches, opens the kept connections
-			run_load "$target" "$count" 1
-		done
-		for ((run = 1; run <= runs; run++)); do
-			for target in "${targets[@]}"; do
-				measure "$target" "$count" "$run"
-			done
+	local run target
+	for target in "${targets[@]}"; do # fills the caches, opens the kept connections
+		run_load "$target" "$1" "$2" 1
+	done
+	for ((run = 1; run <= runs; run++)); do
+		for target in "${targets[@]}"; do
+			measure "$target" "$1" "$2" "$run"
 		done
 	done
 }
@@ -272,12 +319,12 @@ report() {
 			list[i] = figure[target, count, column, i]
 		return middle(list, runs)
 	}
-	function ratio(ours, theirs, column, what, sign, goal,   c, i, list, value, met) {
+	function ratio(ours, theirs, column, what, sign, goal,   c, i, list, value, met, text) {
 		if (!(ours in present) || !(theirs in present))
 			return
 		if (!ratios++)
-			printf "\n%-32s %11s  %6s  %-13s  %s\n", "ratio of medians",
-				"connections", "", "in rotations", "goal"
+			printf "\n%-32s %13s  %6s  %-13s  %s\n", "ratio of medians",
+				"", "", "in rotations", "goal"
 		for (c = 1; c <= counts; c++) {
 			value = median(ours, count[c], column) / median(theirs, count[c], column)
 			for (i = 1; i <= runs; i++)
@@ -285,9 +332,10 @@ report() {
 					/ figure[theirs, count[c], column, i]
 			sort(list, runs)
 			met = sign == ">=" ? value >= goal : value <= goal
-			printf "%-32s %11d  %6.2f  %5.2f - %5.2f  %s %.2f %s\n",
+			text = sprintf("%s %.2f %s", sign, goal, met ? "met" : "MISSED")
+			printf "%-32s %13s  %6.2f  %5.2f - %5.2f  %s\n",
 				ours " / " theirs ", " what, count[c], value, list[1],
-				list[runs], sign, goal, met ? "met" : "MISSED"
+				list[runs], count[c] ~ /^row@/ ? text : ""
 		}
 	}
 	{
@@ -302,37 +350,38 @@ report() {
 		targets = split(order, target, " ")
 		for (t = 1; t <= targets; t++)
 			present[target[t]]
-		printf "One row of %d by primary key: medians of %d runs of %d s, %d CPUs.\n",
+		printf "%d rows, 32 connections or 128: medians of %d runs of %d s, %d CPUs.\n",
 			rows, runs, seconds, cpus
 		printf "CPU time is in microseconds a request.\n\n"
-		printf "%11s  %-8s %10s %10s %10s %9s %9s %9s\n", "connections", "target",
+		printf "%13s  %-8s %10s %10s %10s %9s %9s %9s\n", "workload", "target",
 			"requests/s", "worker CPU", "PostgreSQL", "nginx", "p99 ms", "under way"
 		for (c = 1; c <= counts; c++)
 			for (t = 1; t <= targets; t++) {
 				way = median(target[t], count[c], 9)
-				printf "%11d  %-8s %10.0f %10.1f %10.1f %9.1f %9.2f %9.1f\n",
+				printf "%13s  %-8s %10.0f %10.1f %10.1f %9.1f %9.2f %9.1f\n",
 					count[c], target[t], median(target[t], count[c], 4),
 					median(target[t], count[c], 5),
 					median(target[t], count[c], 6),
 					median(target[t], count[c], 7),
 					median(target[t], count[c], 8), way
-				if (way < count[c] * 0.8 || way > count[c] * 1.25)
+				split(count[c], part, "@")
+				if (way < part[2] * 0.8 || way > part[2] * 1.25)
 					warning[++warnings] = sprintf("%s: rate x latency is %.0f " \
-						"at %d connections: some were starved",
+						"at %s: some were starved",
 						target[t], way, count[c])
 				errors = median(target[t], count[c], 10)
 				if (errors > 0)
 					warning[++warnings] = sprintf("%s: %d time-outs or " \
-						"broken connections a run at %d connections",
+						"broken connections a run at %s",
 						target[t], errors, count[c])
 				others = median(target[t], count[c], 11)
 				if (others > 0.05)
 					warning[++warnings] = sprintf("%s: other programs took " \
-						"%.0f %% of the CPUs at %d connections",
+						"%.0f %% of the CPUs at %s",
 						target[t], others * 100, count[c])
 			}
-		ratio("athanor", "spike", 4, "requests/s", ">=", 0.90)
-		ratio("athanor", "spike", 5, "worker CPU", "<=", 1.35)
+		ratio("athanor", "bare", 4, "requests/s", ">=", 0.90)
+		ratio("athanor", "bare", 5, "worker CPU", "<=", 1.35)
 		ratio("athanor", "threads", 4, "requests/s", ">=", 1.40)
 		if (warnings)
 			print ""
@@ -349,7 +398,7 @@ measure_memory() {
 	local part total=0
 	for part in 1 2 3 4; do
 		while ((total < part * 250000)); do
-			run_load athanor 128 5
+			run_load athanor row 128 5
 			total=$((total + requests))
 			say "$total requests"
 		done
@@ -377,12 +426,18 @@ report_memory() {
 
 # --------------------------------------------------------------------------------------------
 
-runs=5 seconds=5 memory=false
+runs=5 seconds=5 memory=false loads=0
+workloads=()
 while (($# > 0)); do
 	case $1:${2-} in
 	--memory:*) memory=true && shift && continue ;;
 	--runs:[1-9]*) runs=$2 ;;
 	--seconds:[1-9]*) seconds=$2 ;;
+	json:* | row:* | 20-rows:* | 1000-rows:* | post:* | upload:*)
+		workloads+=("$1")
+		shift
+		continue
+		;;
 	*)
 		sed -n '2,/^set/s/^# \{0,1\}//p' tests/bench/bench.sh >&2
 		exit 2
@@ -390,7 +445,7 @@ while (($# > 0)); do
 	esac
 	shift 2
 done
-for program in build/users build/tests/bench/threads; do
+for program in build/users build/tests/bench/{application,threads,bare}; do
 	[ -x "$program" ] || die "$program is not built: make bench"
 done
 type curl nginx spawn-fcgi wrk >/dev/null ||
@@ -404,25 +459,24 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 start_database
-start_worker athanor build/users
+start_worker athanor build/tests/bench/application
 start_worker threads build/tests/bench/threads
-if ! $memory && [ -r $spike ]; then
-	"${CC:-gcc}" -O2 -w "-I$(pg_config --includedir)" $spike -lpq -o "$dir/spike"
-	start_worker spike "$dir/spike" \
-		"host=$dir/pg user=postgres dbname=bench options='-c search_path=spike'"
-fi
+start_worker bare build/tests/bench/bare
 nginx_configuration >"$dir/nginx.conf"
 nginx -p "$dir" -e "$dir/nginx.log" -c "$dir/nginx.conf" </dev/null >"$dir/nginx.out" 2>&1 &
 nginx=$!
 for target in "${targets[@]}"; do
 	within 20 ready "$target" || die "$target does not answer: $(tail -n 5 "$dir/$target.log")"
 done
+write_loads
 compare_answers
-write_load
 if $memory; then
 	measure_memory
 	report_memory
 else
-	measure_all
+	for workload in "${workloads[@]:-${all[@]}}"; do
+		measure_all "$workload" 32
+		[ "$workload" != row ] || measure_all row 128
+	done
 	report
 fi

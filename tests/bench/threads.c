@@ -1,5 +1,5 @@
 /*
- * threads.c - the rival of `make bench`: GET /users/<id> by libfcgi and libpq in the classic
+ * threads.c - the rival of `make bench`: users by libfcgi and libpq in the classic
  * form, a thread for each request that is being served, written for speed. Every thread has an
  * FCGX_Request and a PGconn of its own for its whole life and shares nothing with the others,
  * the query is prepared, its parameter and its rows are binary, and an answer is made in one
@@ -18,31 +18,22 @@
  * keepalive_timeout). More connections of nginx than threads therefore take turns of a
  * thousand requests, which wrk sees as a latency that is far too long or missing.
  */
-#include <endian.h>
 #include <errno.h>
 #include <fcgiapp.h>
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "by_hand.h"
 
 enum {
 	THREADS_DEFAULT = 16,
 	THREADS_MAX = 1024,
 	LISTEN_FD = 0,    /* where spawn-fcgi puts the socket */
-	INT8_OID = 20,    /* from pg_type */
 	HEAD_SPACE = 256, /* before the body: the head is written when the length is known */
 	BUFFER_START = 4096,
-	ESCAPED = 6,      /* the most bytes that one byte of text becomes: \u00XX */
-	BODY_FIXED = 256, /* more than all of the body except its texts */
+	MOST_BODY = 4096, /* of what is read at once */
 };
-
-enum outcome { FOUND, NO_ROW, FAILED };
 
 struct worker {
 	pthread_t thread;
@@ -52,8 +43,6 @@ struct worker {
 	size_t size;
 };
 
-static const char statement[] = "user_by_id";
-
 /* ---- the database ------------------------------------------------------------------------ */
 
 static void ignore_notice(void *arg, const PGresult *result)
@@ -62,148 +51,28 @@ static void ignore_notice(void *arg, const PGresult *result)
 	(void)result;
 }
 
-static bool prepare(PGconn *db)
+static PGresult *execute(PGconn *db, const struct query *query)
 {
-	static const char sql[] = "select id, name, email, age from users where id = $1";
-	static const Oid types[] = { INT8_OID };
-	PGresult *result;
-	bool ok;
-
-	if (PQstatus(db) != CONNECTION_OK || PQsetClientEncoding(db, "UTF8") != 0)
-		return false;
-	result = PQprepare(db, statement, sql, 1, types);
-	ok = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	return ok;
+	return PQexecPrepared(db, statements[query->statement].name,
+			      statements[query->statement].parameters, query->values,
+			      query->lengths, binary, 1);
 }
 
 /* A read may be sent again: once, when it was the connection that failed. */
-static PGresult *select_user(PGconn *db, int64_t id)
+static PGresult *run_query(PGconn *db, const struct query *query)
 {
-	uint64_t parameter = htobe64((uint64_t)id);
-	const char *values[] = { (const char *)&parameter };
-	const int lengths[] = { sizeof parameter };
-	const int formats[] = { 1 };
-	PGresult *result = PQexecPrepared(db, statement, 1, values, lengths, formats, 1);
+	PGresult *result = execute(db, query);
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK || PQstatus(db) == CONNECTION_OK)
 		return result;
 	PQclear(result);
 	PQreset(db);
-	if (!prepare(db))
+	if (!prepare_all(db) || query->statement == STORE)
 		return NULL;
-	return PQexecPrepared(db, statement, 1, values, lengths, formats, 1);
-}
-
-static int64_t read_int64(const char *data)
-{
-	uint64_t value;
-
-	memcpy(&value, data, sizeof value);
-	return (int64_t)be64toh(value);
-}
-
-static int32_t read_int32(const char *data)
-{
-	uint32_t value;
-
-	memcpy(&value, data, sizeof value);
-	return (int32_t)be32toh(value);
-}
-
-/* ---- JSON: each writer returns the place behind what it wrote ---------------------------- */
-
-static char *put(char *to, const char *data, size_t length)
-{
-	memcpy(to, data, length);
-	return to + length;
-}
-
-#define PUT_LITERAL(to, text) put((to), (text), sizeof(text) - 1)
-
-static char *put_int(char *to, int64_t value)
-{
-	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	char digits[20], *first = digits + sizeof digits;
-
-	do
-		*--first = (char)('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	if (value < 0)
-		*to++ = '-';
-	return put(to, first, (size_t)(digits + sizeof digits - first));
-}
-
-/* What a byte needs: 0 nothing, 'u' \u00XX, else the letter behind the backslash. */
-static const char escapes[256] = {
-	[0] = 'u',    [1] = 'u',    [2] = 'u',    [3] = 'u',     [4] = 'u',    [5] = 'u',
-	[6] = 'u',    [7] = 'u',    ['\b'] = 'b', ['\t'] = 't',  ['\n'] = 'n', [11] = 'u',
-	['\f'] = 'f', ['\r'] = 'r', [14] = 'u',   [15] = 'u',    [16] = 'u',   [17] = 'u',
-	[18] = 'u',   [19] = 'u',   [20] = 'u',   [21] = 'u',    [22] = 'u',   [23] = 'u',
-	[24] = 'u',   [25] = 'u',   [26] = 'u',   [27] = 'u',    [28] = 'u',   [29] = 'u',
-	[30] = 'u',   [31] = 'u',   ['"'] = '"',  ['\\'] = '\\',
-};
-
-/* The server sends valid UTF-8, which JSON takes as it is. */
-static char *put_text(char *to, const char *data, size_t length)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	*to++ = '"';
-	for (size_t i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)data[i];
-		char escape = escapes[byte];
-
-		if (escape == 0) {
-			*to++ = (char)byte;
-			continue;
-		}
-		*to++ = '\\';
-		*to++ = escape;
-		if (escape == 'u') {
-			to = PUT_LITERAL(to, "00");
-			*to++ = hex[byte >> 4];
-			*to++ = hex[byte & 15];
-		}
-	}
-	*to++ = '"';
-	return to;
-}
-
-static char *put_user(char *to, const PGresult *row)
-{
-	to = PUT_LITERAL(to, "{\"id\":");
-	to = put_int(to, read_int64(PQgetvalue(row, 0, 0)));
-	to = PUT_LITERAL(to, ",\"name\":");
-	to = put_text(to, PQgetvalue(row, 0, 1), (size_t)PQgetlength(row, 0, 1));
-	to = PUT_LITERAL(to, ",\"email\":");
-	to = put_text(to, PQgetvalue(row, 0, 2), (size_t)PQgetlength(row, 0, 2));
-	to = PUT_LITERAL(to, ",\"age\":");
-	to = PQgetisnull(row, 0, 3) ? PUT_LITERAL(to, "null")
-				    : put_int(to, read_int32(PQgetvalue(row, 0, 3)));
-	return PUT_LITERAL(to, "}");
+	return execute(db, query);
 }
 
 /* ---- requests ---------------------------------------------------------------------------- */
-
-/* /users/<id>, with or without a query: nothing else fits. */
-static bool path_id(const char *uri, int64_t *id)
-{
-	static const char prefix[] = "/users/";
-	int64_t value = 0;
-
-	if (uri == NULL || strncmp(uri, prefix, sizeof prefix - 1) != 0)
-		return false;
-	uri += sizeof prefix - 1;
-	if (*uri < '0' || *uri > '9')
-		return false;
-	for (; *uri >= '0' && *uri <= '9'; uri++)
-		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, *uri - '0', &value))
-			return false;
-	*id = value;
-	return *uri == '\0' || *uri == '?';
-}
 
 static bool make_room(struct worker *w, size_t needed)
 {
@@ -219,39 +88,10 @@ static bool make_room(struct worker *w, size_t needed)
 	return true;
 }
 
-/* The body of a user's answer, at HEAD_SPACE of the buffer. */
-static enum outcome find_user(struct worker *w, int64_t id, size_t *length)
-{
-	PGresult *result = select_user(w->db, id);
-	enum outcome outcome = FAILED;
-	size_t texts;
-
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		goto out;
-	outcome = NO_ROW;
-	if (PQntuples(result) != 1)
-		goto out;
-	outcome = FAILED;
-	texts = (size_t)PQgetlength(result, 0, 1) + (size_t)PQgetlength(result, 0, 2);
-	if (!make_room(w, HEAD_SPACE + BODY_FIXED + texts * ESCAPED))
-		goto out;
-	outcome = FOUND;
-	*length = (size_t)(put_user(w->buffer + HEAD_SPACE, result) - w->buffer) - HEAD_SPACE;
-out:
-	PQclear(result);
-	return outcome;
-}
-
 /* Writes the head so that it ends where the body starts, and sends both. */
-static void send_found(struct worker *w, size_t length)
+static void send_found(struct worker *w, enum statement statement, int64_t id, size_t length)
 {
-	char head[HEAD_SPACE], *end = head;
-
-	end = PUT_LITERAL(end, "Status: 200 OK\r\nContent-Type: application/json\r\n"
-			       "Content-Length: ");
-	end = put_int(end, (int64_t)length);
-	end = PUT_LITERAL(end, "\r\n\r\n");
-
+	char head[HEAD_SPACE], *end = put_head(head, statement, id, length);
 	size_t n = (size_t)(end - head);
 	char *start = w->buffer + HEAD_SPACE - n;
 
@@ -272,40 +112,82 @@ static void send_problem(struct worker *w, int status, const char *title)
 		     status, title, length, body);
 }
 
-/* A body that stayed unread would be taken for the next request of a kept connection. */
-static void skip_body(struct worker *w)
+static void answer_query(struct worker *w, struct query *query)
 {
-	char ignored[1024];
+	PGresult *rows;
 
-	while (FCGX_GetStr(ignored, sizeof ignored, w->request.in) == sizeof ignored)
-		;
+	point_at_values(query);
+	rows = run_query(w->db, query);
+	if (PQresultStatus(rows) != PGRES_TUPLES_OK ||
+	    !make_room(w, HEAD_SPACE + room_for_rows(rows))) {
+		send_problem(w, 503, "Service Unavailable");
+	} else if (query->statement != LIST && PQntuples(rows) != 1) {
+		send_problem(w, 404, "Not Found");
+	} else {
+		char *body = w->buffer + HEAD_SPACE;
+		size_t length = (size_t)(put_rows(body, rows, query->statement) - body);
+		int64_t id = query->statement == STORE ? read_int64(PQgetvalue(rows, 0, 0)) : 0;
+
+		send_found(w, query->statement, id, length);
+	}
+	PQclear(rows);
 }
 
+/* How many bytes came; the first of them are in body. */
+static size_t read_body(struct worker *w, char body[MOST_BODY], size_t *first)
+{
+	char more[16 * 1024];
+	int length = FCGX_GetStr(body, MOST_BODY, w->request.in);
+	size_t total = (size_t)length;
+
+	*first = total;
+	while (length > 0 && (length = FCGX_GetStr(more, sizeof more, w->request.in)) > 0)
+		total += (size_t)length;
+	return total;
+}
+
+static void answer_post(struct worker *w, const char *uri)
+{
+	char body[MOST_BODY];
+	size_t first, total = read_body(w, body, &first);
+	struct query query;
+
+	if (strcmp(uri, "/upload") == 0) {
+		char *end = put_int(w->buffer + HEAD_SPACE, (int64_t)total);
+
+		send_found(w, SHOW, 0, (size_t)(end - w->buffer) - HEAD_SPACE);
+	} else if (strcmp(uri, "/users") != 0) {
+		send_problem(w, 404, "Not Found");
+	} else if (!read_user(body, first, &query)) {
+		send_problem(w, 422, "Unprocessable Content");
+	} else {
+		answer_query(w, &query);
+	}
+}
+
+/* A body that stayed unread would be taken for the next request of a kept connection. */
 static void answer(struct worker *w)
 {
 	const char *method = FCGX_GetParam("REQUEST_METHOD", w->request.envp);
-	size_t length = 0;
-	int64_t id = 0;
+	const char *uri = FCGX_GetParam("REQUEST_URI", w->request.envp);
+	struct query query;
+	char ignored[MOST_BODY];
+	size_t length;
 
-	skip_body(w);
+	if (method != NULL && uri != NULL && strcmp(method, "POST") == 0) {
+		answer_post(w, uri);
+		return;
+	}
+	read_body(w, ignored, &length);
 	if (method == NULL || strcmp(method, "GET") != 0) {
 		send_problem(w, 405, "Method Not Allowed");
-		return;
-	}
-	if (!path_id(FCGX_GetParam("REQUEST_URI", w->request.envp), &id)) {
+	} else if (uri != NULL && strcmp(uri, "/hello") == 0) {
+		memcpy(w->buffer + HEAD_SPACE, hello_body, sizeof hello_body - 1);
+		send_found(w, SHOW, 0, sizeof hello_body - 1);
+	} else if (uri == NULL || !read_target(uri, &query)) {
 		send_problem(w, 404, "Not Found");
-		return;
-	}
-	switch (find_user(w, id, &length)) {
-	case FOUND:
-		send_found(w, length);
-		break;
-	case NO_ROW:
-		send_problem(w, 404, "Not Found");
-		break;
-	case FAILED:
-		send_problem(w, 503, "Service Unavailable");
-		break;
+	} else {
+		answer_query(w, &query);
 	}
 }
 
@@ -333,7 +215,7 @@ static bool open_worker(struct worker *w, const char *url)
 	}
 	w->db = PQconnectdb(url);
 	PQsetNoticeReceiver(w->db, ignore_notice, NULL);
-	if (!prepare(w->db)) {
+	if (!prepare_all(w->db)) {
 		fprintf(stderr, "threads: %s", PQerrorMessage(w->db));
 		return false;
 	}

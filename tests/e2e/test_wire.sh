@@ -91,6 +91,37 @@ request GET /users/1 '' -H "X-Long: $seven$seven"
 check "a header line that nginx finds too long" "$status" 400
 row GET /users/1 '' 200 "=$ada"
 
+# ---- made to hurt ------------------------------------------------------------------------------
+
+many() { # NUMBER FORMAT: the format with each number up to it
+	seq -f "$2" "$1" | tr -d '\n'
+}
+options=(-H 'X-Long:')
+many 1001 '&a%g=1' >"$work/arguments"
+row GET "/users?x$(<"$work/arguments")" '' 400
+many 10000 '&a%g' >"$work/arguments"
+request GET "/users?x$(<"$work/arguments")"
+check "ten thousand arguments" "$status" 414
+row GET '/users?name=%0d%0aSet-Cookie:%20a=b' '' 200 '=[]'
+row GET '/users/1%0d%0aSet-Cookie:%20a=b' '' 404
+row GET '/users?limit=1%0d%0aInjected:%201' '' 422 '!Injected: 1'$'\n'
+printf '%90000s' '' | tr ' ' '[' >"$work/deep"
+row POST /users "@$work/deep" 400 'nested too deep'
+{ echo '{"a":0' && many 70000 ',"a%g":1' && echo '}'; } >"$work/wide"
+row POST /users "@$work/wide" 422
+{ echo '[0' && many 100000 ',%g' && echo ']'; } >"$work/wide"
+row POST /users "@$work/wide" 422
+{ echo '{"name":"' && printf '%0900000d' 0 && echo '","email":"a@b.c"}'; } >"$work/wide"
+row POST /users "@$work/wide" 400
+{ printf '{"name":"%0900000d' 0 && echo '","email":"a@b.c"}'; } >"$work/wide"
+row POST /users "@$work/wide" 422
+options=()
+many 200 'X-Line-%g: x\n' | sed 's/\\n/\n/g' >"$work/lines"
+request GET /users/1 '' -H "@$work/lines"
+check "two hundred header lines" "$status" 200
+memory=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$worker/status")
+[[ $build == */address ]] || check_that "bounded memory: $memory KiB" [ "$memory" -lt 65536 ]
+
 # ---- clients that leave ------------------------------------------------------------------------
 
 port=${url##*:}

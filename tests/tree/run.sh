@@ -129,6 +129,7 @@ includes lib/*.h lib/*/*.[ch] | awk -F'\t' '
 		home["cjson/cJSON.h"] = "lib/web/json.c"
 		home["fcgiapp.h"] = "lib/web/fcgx.c"
 		home["fastcgi.h"] = "lib/web/fcgi_records.c"
+		home["emmintrin.h"] = "lib/base/json_text.c"
 		home["valgrind/valgrind.h"] = "lib/loop/fiber.c"
 		home["sanitizer/common_interface_defs.h"] = "lib/loop/fiber.c"
 	}

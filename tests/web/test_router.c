@@ -262,27 +262,110 @@ static void an_empty_table_has_nothing(void **state)
 	ath_router_close(&router);
 }
 
-/* Many children in one node, put in out of order. */
-static void a_thousand_routes(void **state)
+static struct ath_route *many;
+
+/* Opens a table of count routes, each of which numbered() has put something into. */
+static struct ath_router *open_many(void (*numbered)(unsigned i, struct ath_route *route),
+				    unsigned count)
 {
-	static char paths[1000][16];
-	struct ath_route *table = calloc(1001, sizeof *table);
+	struct ath_route *table = calloc(count + 1, sizeof *table);
 	struct ath_router *router;
+
+	assert_non_null(table);
+	for (unsigned i = 0; i < count; i++) {
+		table[i] = (struct ath_route){ .method = ATH_METHOD_GET, .handler = any };
+		numbered(i, &table[i]);
+	}
+	router = open_router(table);
+	many = table;
+	return router;
+}
+
+static void close_many(struct ath_router **router)
+{
+	ath_router_close(router);
+	free(many);
+}
+
+static char paths[10000][16];
+
+static void numbered_path(unsigned i, struct ath_route *route)
+{
+	snprintf(paths[i], sizeof paths[i], "/r%u", i * 7919 % 10000);
+	route->path = paths[i];
+}
+
+/* Many children in one node, put in out of order. */
+static void ten_thousand_routes(void **state)
+{
+	struct ath_router *router = open_many(numbered_path, 10000);
+
+	(void)state;
+	for (unsigned i = 0; i < 10000; i++)
+		assert_string_equal(look_up(router, "GET", paths[i]) + 4, paths[i]);
+	assert_string_equal(look_up(router, "GET", "/r10000"), "404");
+	assert_string_equal(look_up(router, "GET", "/r"), "404");
+	assert_string_equal(look_up(router, "GET", "/"), "404");
+	close_many(&router);
+}
+
+/* ---- names --------------------------------------------------------------------------------------
+ */
+
+/* Two routes have each name, and every fifth has none. */
+static void numbered_name(unsigned i, struct ath_route *route)
+{
+	static char names[1000][16];
+
+	numbered_path(i, route);
+	snprintf(names[i], sizeof names[i], "n%u", i * 7919 % 1000 / 2);
+	if (i % 5 > 0)
+		route->name = names[i];
+}
+
+static void a_name_is_the_first_routes(void **state)
+{
+	struct ath_router *router = open_many(numbered_name, 1000);
 
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++) {
-		snprintf(paths[i], sizeof paths[i], "/r%u", i * 7919 % 1000);
-		table[i] = (struct ath_route){ .method = ATH_METHOD_GET,
-					       .path = paths[i],
-					       .handler = any };
+		unsigned first = 0;
+
+		if (many[i].name == NULL)
+			continue;
+		while (many[first].name == NULL || strcmp(many[first].name, many[i].name) != 0)
+			first++;
+		assert_ptr_equal(ath_router_named(router, many[i].name)->route, &many[first]);
 	}
-	router = open_router(table);
-	for (unsigned i = 0; i < 1000; i++) {
-		assert_string_equal(look_up(router, "GET", paths[i]) + 4, paths[i]);
-	}
-	assert_string_equal(look_up(router, "GET", "/r1000"), "404");
+	assert_null(ath_router_named(router, ""));
+	assert_null(ath_router_named(router, "n1000"));
+	close_many(&router);
+}
+
+static struct ath_response *other(struct ath_request *request)
+{
+	(void)request;
+	return NULL;
+}
+
+static void a_name_of_two_handlers_is_refused(void **state)
+{
+	static const struct ath_route inner[] = { ATH_ROUTE(GET, "/x", other), { 0 } };
+	struct ath_route table[] = { ATH_ROUTE(GET, "/a", any),
+				     ATH_ROUTE(POST, "/a", any),
+				     ATH_GROUP("/b", inner),
+				     ATH_ROUTE(GET, "/other", any),
+				     { 0 } };
+	struct ath_error error = { 0 };
+	struct ath_router *router = open_router(table);
+
+	(void)state;
 	ath_router_close(&router);
-	free(table);
+	table[3].name = "other";
+	assert_int_equal(ath_router_open(&router, table, &error), ATH_EINVAL);
+	assert_null(router);
+	assert_string_equal(error.message, "route /other: called other, as route /b/x with another "
+					   "handler is: give it a .name");
 }
 
 /* ---- refused tables -----------------------------------------------------------------------------
@@ -367,7 +450,9 @@ int main(void)
 		cmocka_unit_test(the_order_of_the_table_does_not_matter),
 		cmocka_unit_test(a_segment_is_any_bytes),
 		cmocka_unit_test(an_empty_table_has_nothing),
-		cmocka_unit_test(a_thousand_routes),
+		cmocka_unit_test(ten_thousand_routes),
+		cmocka_unit_test(a_name_is_the_first_routes),
+		cmocka_unit_test(a_name_of_two_handlers_is_refused),
 		cmocka_unit_test(bad_tables_are_refused),
 		cmocka_unit_test(the_most_of_everything_is_taken),
 	};

@@ -760,7 +760,7 @@ static bool hold_commit(struct ath_session *session)
 {
 	if (!ath_session_ok(session) || session->flushing)
 		return ath_session_ok(session);
-	if (!ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL, NULL) ||
+	if (!ath_session_call_hooks(session, ATH_BEFORE_COMMIT, NULL) ||
 	    !flush_session(session, false)) {
 		ath_session_disconnect(session);
 		return false;
@@ -790,7 +790,7 @@ bool ath_session_commit_held(struct ath_session *session, const struct ath_state
 	ath_session_disconnect(session);
 	session->undo = NULL;
 	if (good && held)
-		ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL, NULL);
+		ath_session_call_hooks(session, ATH_AFTER_COMMIT, NULL);
 	return good;
 }
 

@@ -280,7 +280,8 @@ static void a_body_of_chunks_needs_a_length(void **state)
 
 static void a_body_is_read_and_an_answer_written_in_pieces(void **state)
 {
-	static const char expected[] = "Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nabcde";
+	static const char expected[] =
+		"Status: 200 OK\r\nContent-Type: text/plain\r\n" USUAL_LINES "\r\nabcde";
 
 	(void)state;
 	assert_string_equal(
@@ -296,7 +297,7 @@ static void an_answer_that_breaks_off_is_an_error(void **state)
 	assert_string_equal(
 		serve_as(ATH_EIO, pipe_of("", 0, NULL),
 			 ENVIRONMENT(USUAL, "REQUEST_METHOD=GET", "REQUEST_URI=/broken")),
-		"Status: 200 OK\r\nContent-Type: text/plain\r\n\r\nhalf");
+		"Status: 200 OK\r\nContent-Type: text/plain\r\n" USUAL_LINES "\r\nhalf");
 }
 
 static void a_body_that_ends_early_is_refused(void **state)

@@ -150,7 +150,8 @@ struct ath_engine_options {
 	int idle_timeout_ms;      /**< an idle transaction; statement_timeout_ms; -1: never */
 	enum ath_echo echo;       /**< to log, whatever its level */
 	enum ath_prepared_statements prepared_statements;
-	bool sandbox; /**< for tests: nothing is ever committed: ath_engine_sandbox_reset() */
+	/** for tests: nothing is ever committed: ath_engine_sandbox_reset(). Not behind a pooler */
+	bool sandbox;
 	/** for ath_listen(), where url leads to a pooler of transactions; NULL: url will do */
 	const char *listen_url;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */

@@ -66,6 +66,9 @@ static enum ath_status check_bounds(const struct ath_engine_options *options,
 		if (rows[i].value < 0 || rows[i].value > rows[i].most)
 			ath_error_set(error, ATH_EINVAL, "%s must be from %d to %d, not %d",
 				      rows[i].name, rows[i].least, rows[i].most, rows[i].value);
+	if (options->sandbox && options->prepared_statements == ATH_PREPARED_OFF)
+		ath_error_set(error, ATH_EINVAL,
+			      "a sandbox needs a way to the database without a pooler");
 	return error->status;
 }
 

@@ -206,8 +206,7 @@ bool ath_sandbox_settle(struct ath_engine *engine, struct ath_connection *connec
 	struct ath_sandbox *sandbox = ath_connection_sandbox(connection);
 	struct settling *settling;
 
-	if (!sandbox->on || sandbox->settling || engine->url.pooler ||
-	    ath_connection_outstanding(connection) == 0)
+	if (!sandbox->on || sandbox->settling || ath_connection_outstanding(connection) == 0)
 		return false;
 	settling = calloc(1, sizeof *settling);
 	if (settling == NULL)

@@ -434,6 +434,7 @@ static void case_task(void *arg)
 /* Each in a plain program and in a fiber, and nothing is left in the database. */
 static void run_cases(void **state)
 {
+	NOT_POOLED("a sandbox is refused behind a pooler");
 	for (size_t i = 0; i < 2 * ATH_COUNT(cases); i++) {
 		size_t number = i / 2;
 
@@ -451,13 +452,22 @@ static void run_cases(void **state)
 	}
 }
 
+static int open_patient_sandbox(void **state)
+{
+	failure[0] = '\0';
+	return open_loop(state) ||
+	       open_engine_with(database_url, (struct ath_engine_options){ .sandbox = true });
+}
+
 static void run_fibers_case(void **state)
 {
-	(void)state;
+	NOT_POOLED("a sandbox is refused behind a pooler");
+	assert_int_equal(open_patient_sandbox(state), 0);
 	start(transactions_wait_for_each_other, NULL, ATH_NEVER);
 	run_fibers();
 	if (failure[0] != '\0')
 		fail_msg("%s", failure);
+	assert_int_equal(close_engine(state), 0);
 }
 
 static void other_engines_are_no_sandbox(void **state)
@@ -469,21 +479,28 @@ static void other_engines_are_no_sandbox(void **state)
 	assert_string_equal(error.message, "the engine is no sandbox");
 }
 
-static int open_patient_sandbox(void **state)
+/* It would be lent another connection for the next transaction. */
+static void pooler_is_refused(void **state)
 {
-	failure[0] = '\0';
-	return open_loop(state) ||
-	       open_engine_with(database_url, (struct ath_engine_options){ .sandbox = true });
+	struct ath_engine_options options = { .sandbox = true,
+					      .prepared_statements = ATH_PREPARED_OFF };
+	struct ath_engine *refused;
+	struct ath_error error;
+
+	(void)state;
+	assert_int_equal(ath_engine_open(&refused, database_url, &options, &error), ATH_EINVAL);
+	assert_non_null(strstr(error.message, "sandbox"));
+	assert_null(refused);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(run_cases),
-		cmocka_unit_test_setup_teardown(run_fibers_case, open_patient_sandbox,
-						close_engine),
+		cmocka_unit_test(run_fibers_case),
 		cmocka_unit_test_setup_teardown(other_engines_are_no_sandbox, open_engine,
 						close_engine),
+		cmocka_unit_test(pooler_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, create_tables_of_models, drop_database);

@@ -45,6 +45,7 @@ struct ath_leaf {
 	const struct ath_route *route;
 	const struct ath_route *groups[ATH_MAX_GROUPS]; /* the outermost first */
 	size_t group_count;
+	bool ambiguous;                          /* its name is another handler's as well */
 	struct ath_text names[ATH_MAX_CAPTURES]; /* of the captures */
 	size_t name_count;
 	bool own;              /* the framework's: the application has no part in it */
@@ -71,7 +72,7 @@ void ath_router_close(struct ath_router **router);
 /* Takes the decoded segments of a path, which the match points into. */
 void ath_router_match(const struct ath_router *router, enum ath_method method,
 		      const struct ath_text *segments, size_t count, struct ath_match *match);
-/* The first route of this name, or NULL. */
+/* The first route of this name, which may be ambiguous; or NULL. */
 const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name);
 /* All routes, in the order of the tables. */
 const struct ath_leaf *ath_router_first(const struct ath_router *router);

@@ -378,37 +378,39 @@ static enum ath_status add_routes(struct ath_router *router, const struct ath_ro
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
+static const char *name_of(const struct ath_leaf *leaf)
+{
+	return leaf->route->name != NULL ? leaf->route->name : leaf->route->handler_name;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	const struct ath_leaf *left = *(struct ath_leaf *const *)a;
 	const struct ath_leaf *right = *(struct ath_leaf *const *)b;
-	int order = strcmp(left->route->name, right->route->name);
+	int order = strcmp(name_of(left), name_of(right));
 
 	return order != 0 ? order : (left->number > right->number) - (left->number < right->number);
 }
 
 /*
  * Of the routes that share a name the first stays. One handler at several paths is usual; of two
- * handlers nobody could say which one a URL is for.
+ * handlers, static ones in two files perhaps, nobody can say which one a URL is for.
  */
-static enum ath_status keep_first(struct ath_router *router, struct ath_error *error)
+static void keep_first(struct ath_router *router)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < router->named_count; i++) {
 		const struct ath_leaf *leaf = router->named[i];
-		const struct ath_leaf *before = kept == 0 ? NULL : router->named[kept - 1];
+		struct ath_leaf *before = kept == 0 ? NULL : router->named[kept - 1];
 
-		if (before == NULL || strcmp(before->route->name, leaf->route->name) != 0)
+		if (before == NULL || strcmp(name_of(before), name_of(leaf)) != 0)
 			router->named[kept++] = router->named[i];
-		else if (before->route->handler != leaf->route->handler)
-			return ath_error_set(error, ATH_EINVAL,
-					     "route %s: called %s, as route %s with another "
-					     "handler is: give it a .name",
-					     leaf->path, leaf->route->name, before->path);
+		else if (before->route->handler != leaf->route->handler ||
+			 before->route->fcgx != leaf->route->fcgx)
+			before->ambiguous = true;
 	}
 	router->named_count = kept;
-	return ATH_OK;
 }
 
 static enum ath_status index_names(struct ath_router *router, struct ath_error *error)
@@ -417,15 +419,16 @@ static enum ath_status index_names(struct ath_router *router, struct ath_error *
 	if (router->named == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	for (struct ath_leaf *leaf = router->first; leaf != NULL; leaf = leaf->next)
-		if (leaf->route->name != NULL)
+		if (name_of(leaf) != NULL)
 			router->named[router->named_count++] = leaf;
 	qsort(router->named, router->named_count, sizeof(struct ath_leaf *), compare_names);
-	return keep_first(router, error);
+	keep_first(router);
+	return ATH_OK;
 }
 
 static int compare_name(const void *name, const void *leaf)
 {
-	return strcmp(name, (*(struct ath_leaf *const *)leaf)->route->name);
+	return strcmp(name, name_of(*(struct ath_leaf *const *)leaf));
 }
 
 const struct ath_leaf *ath_router_named(const struct ath_router *router, const char *name)

@@ -144,9 +144,14 @@ const char *ath_url_make(struct ath_request *request, const char *route,
 	char before = '?';
 
 	making.leaf = ath_router_named(request->web->router, route);
-	if (making.leaf == NULL) {
-		ath_request_fail(request,
-				 ath_problem(request, 500, "there is no route called %s", route));
+	if (making.leaf == NULL || making.leaf->ambiguous) {
+		ath_request_fail(
+			request,
+			ath_problem(request, 500,
+				    making.leaf == NULL
+					    ? "there is no route called %s"
+					    : "two handlers are called %s: give one a .name",
+				    route));
 		return "";
 	}
 	ath_buffer_init(&making.url, request->arena, ATH_MAX_URI + 1);

@@ -100,7 +100,8 @@ struct ath_route {
 	size_t max_body;
 	/** The handler runs before the body has come, and reads it by ath_body_read(). */
 	bool stream_body;
-	const char *name; /**< for ath_url_for(); one for two handlers is refused at start */
+	const char *name;         /**< for ath_url_for(), of one handler; NULL: the handler's */
+	const char *handler_name; /**< by ATH_ROUTE */
 	/** Of a group: its routes and groups; ends in { 0 }. */
 	const struct ath_route *group;
 	int version; /**< 2 puts /v2 in front of the path, that of the groups around it too */
@@ -124,12 +125,12 @@ struct ath_route {
 		     char **envp);
 };
 
-/** ATH_ROUTE(GET, "/users/<id:int>", show_user, .deadline_ms = 2000); its name is the handler's */
+/** ATH_ROUTE(GET, "/users/<id:int>", show_user, .deadline_ms = 2000) */
 #define ATH_ROUTE(...) ATH_ROUTE_(__VA_ARGS__, )
 #define ATH_ROUTE_(method_, path_, handler_, ...)                                                  \
 	{                                                                                          \
 		.method = ATH_METHOD_##method_, .path = path_, .handler = handler_,                \
-		.name = #handler_, __VA_ARGS__                                                     \
+		.handler_name = #handler_, __VA_ARGS__                                             \
 	}
 /**
  * In the place of a route's handler one that was written for libfcgi's FCGX_Accept_r():
@@ -287,8 +288,8 @@ ATH_API const char *ath_url_make(struct ath_request *request, const char *route,
 				 const struct ath_url_part *parts, size_t count);
 /**
  * The URL of a route: ath_url_for(req, "show_user", ATH_URL_INT("id", 7)). Values that are no
- * parts of its path become query arguments. A route that is not there, or a part without a value
- * of its type, answers the request with 500 and gives "".
+ * parts of its path become query arguments. A route that is not there, a name that two handlers
+ * have, or a part without a value of its type, answers the request with 500 and gives "".
  */
 #define ath_url_for(request, route, ...)                                                           \
 	ath_url_make(request, route,                                                               \

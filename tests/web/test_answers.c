@@ -183,7 +183,7 @@ static struct ath_response *bad_url(struct ath_request *request)
 {
 	return say(request, "%s",
 		   ath_arg(request, "value") == NULL
-			   ? ath_url_for(request, "no_such")
+			   ? ath_url_for(request, ath_arg(request, "name"))
 			   : ath_url_for(request, "integer",
 					 ATH_URL_TEXT("x", ath_arg(request, "value"))));
 }
@@ -267,7 +267,7 @@ static const struct ath_route routes[] = {
 	ATH_ROUTE(GET, "/p/<x>", any),
 	ATH_ROUTE(GET, "/rest/<x:path>", rest),
 	ATH_ROUTE(GET, "/lists", lists),
-	ATH_ROUTE(GET, "/cookies", cookies),
+	ATH_ROUTE(GET, "/cookies", cookies, .name = "lists"),
 	ATH_ROUTE(GET, "/who", who),
 	ATH_ROUTE(GET, "/accept", accepts),
 	ATH_ROUTE(POST, "/form", form),
@@ -421,7 +421,8 @@ static const struct row {
 	/* URLs and groups */
 	{ "GET", "/urls", NULL, NULL, NULL, 200,
 	  "/p/a%20b%2Fc /v2/outer/things/-7?q=a%26b&page=2 /rest/a/b%20c /urls" },
-	{ "GET", "/bad-url", NULL, NULL, NULL, 500, "no route called no_such" },
+	{ "GET", "/bad-url?name=no_such", NULL, NULL, NULL, 500, "no route called no_such" },
+	{ "GET", "/bad-url?name=lists", NULL, NULL, NULL, 500, "two handlers are called lists" },
 	{ "GET", "/bad-url?value=x", NULL, NULL, NULL, 500, "no value for a part" },
 	{ "GET", "/v2/outer/things/3", NULL, NULL, NULL, 200,
 	  "X-After: inner\r\nX-After: outer\r\nX-After: all\r\n\r\ninner 3 all outer inner" },

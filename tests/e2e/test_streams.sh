@@ -23,6 +23,7 @@ said_or_ended() { said "$1" || ! kill -0 "$client" 2>/dev/null; }
 connections() { query "select count(*) from pg_stat_activity where datname = 'users'"; }
 
 before=$(memory)
+: >"$work/said"
 "$work/streams" "$run/app.sock" /feed/all "$count" >"$work/said" 2>"$work/streams.log" &
 client=$!
 check_that "$count streams open" within "$patience" said_or_ended open

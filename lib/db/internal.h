@@ -122,7 +122,8 @@ struct ath_attached **ath_engine_attached(struct ath_engine *engine);
  * and the batch tried once more, unless it was the batch that broke it; so is a batch that is
  * stale or was hit by another's cancel. When a server goes all its connections go, but not all
  * are seen to go at once: so the second loss counts when the connection was opened after the
- * first. A batch that is given up is cancelled when it holds up others.
+ * first. Where many clients leave at once there are many cancels, and one batch may be hit by
+ * several. A batch that is given up is cancelled when it holds up others.
  */
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline) ATH_MUST_CHECK;

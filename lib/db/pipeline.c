@@ -18,6 +18,7 @@ enum {
 	RESERVE = 2, /* pipelines wanted beside the stuck ones: one to read on, and the next one */
 	MOVE_COST = 16,
 	MAX_CREDIT = 512 * MOVE_COST, /* a read brings 1 */
+	MOST_HITS = 16,               /* on one read: then it is given up */
 };
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -431,14 +432,17 @@ enum ath_status ath_pipeline_read(struct ath_engine *engine, struct ath_batch *b
 	enum ath_status status = run_once(engine, batch, deadline);
 	unsigned newest = engine->connections;
 	bool again = true;
+	int hits = 0;
 
 	while (status != ATH_OK && again && may_be_repeated(batch)) {
+		hits += batch->hit;
 		ath_batch_clear(batch);
 		ath_error_clear(&batch->error);
 		batch->lost = batch->hit = false;
 		batch->waiter = (struct ath_waiter){ 0 };
 		status = run_once(engine, batch, deadline);
-		again = batch->lost && batch->connection_number <= newest;
+		again = (batch->lost && batch->connection_number <= newest) ||
+			(batch->hit && hits < MOST_HITS);
 	}
 	return status;
 }

@@ -119,7 +119,8 @@ ATH_API struct ath_response *ath_created_json(struct ath_request *request,
  *	                                        any number of rows, in constant memory, while they
  *	                                        come from the database; a failure on the way breaks
  *	                                        the answer off. What a browser is to save it as;
- *	                                        NULL: to be shown
+ *	                                        NULL: to be shown. It keeps a connection of the
+ *	                                        pool until the web server has taken the last row
  *	struct user *user_bind(req)             a new row from the body; never NULL
  *	user_patch(req, user)                   the members that were sent; null clears
  *	user_created(req, user, "/users/%d", n) 201 with Location and the row

@@ -12,7 +12,7 @@ enum {
 	MAX_BOUNDARY = 70,
 	MAX_PART_HEAD = 8 * 1024,
 	WINDOW = 64 * 1024,
-	IN_MEMORY = 64 * 1024,         /* of a file; larger ones go to disk */
+	IN_MEMORY = 64 * 1024,         /* of a file; larger ones, or too many, go to disk */
 	MAX_FORM = 1024 * 1024 * 1024, /* of a route that says nothing of it */
 };
 
@@ -156,14 +156,15 @@ static bool spool(struct reader *reader)
 static bool keep(struct reader *reader, const char *data, size_t length, bool is_file)
 {
 	struct ath_request *request = reader->request;
+	size_t most = request->web->limits.body, total = reader->part.length + length;
+	bool fits = reader->in_memory + total <= most;
 
-	if (is_file && reader->part.length + length > IN_MEMORY && !spool(reader))
+	if (is_file && (total > IN_MEMORY || !fits) && !spool(reader))
 		return false;
 	ath_buffer_append(&reader->part, data, length);
-	if (reader->part.failed ||
-	    reader->in_memory + reader->part.length > request->web->limits.body) {
-		ath_request_fail(request, ath_problem(request, 413, "at most %zu bytes of fields",
-						      request->web->limits.body));
+	if (reader->part.failed || (!is_file && !fits)) {
+		ath_request_fail(request,
+				 ath_problem(request, 413, "at most %zu bytes of fields", most));
 		return false;
 	}
 	return true;

@@ -15,9 +15,9 @@
 /* At the end of the request it is closed and unmapped, and so it is gone. */
 struct ath_spool {
 	struct ath_spool *next;
-	int fd;
+	int fd; /* until it is mapped */
 	size_t length;
-	void *map; /* NULL: not yet, or nothing is in it */
+	void *map; /* NULL: not yet */
 };
 
 /* One thing that is done on another thread. */
@@ -115,6 +115,7 @@ bool ath_spool_map(struct ath_request *request, struct ath_spool *spool, struct 
 		return false;
 	}
 	spool->map = map;
+	close(spool->fd); /* the map keeps it, and a form may have a thousand */
 	*data = (struct ath_text){ map, spool->length };
 	return true;
 }
@@ -124,7 +125,8 @@ void ath_spool_close_all(struct ath_request *request)
 	for (struct ath_spool *spool = request->spools; spool != NULL; spool = spool->next) {
 		if (spool->map != NULL)
 			munmap(spool->map, spool->length);
-		close(spool->fd);
+		else
+			close(spool->fd);
 	}
 	request->spools = NULL;
 }

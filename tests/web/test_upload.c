@@ -266,6 +266,28 @@ static void what_is_wrong_is_refused(void **state)
 	free(bytes);
 }
 
+/* Each is small, and all of them are more than the request may have in memory. */
+static void many_small_files_go_to_disk(void **state)
+{
+	char *bytes = new_pattern(60000), wanted[100];
+	struct ath_buffer body;
+
+	(void)state;
+	bytes_init(&body);
+	put_part(&body, "name=name", "Ada", 3);
+	for (int i = 0; i < 40; i++)
+		put_part(&body, "name=other; filename=b", bytes, (size_t)60000 - (size_t)i);
+	put_part(&body, "name=file; filename=a", bytes, 50000);
+	put_part(&body, "name=file; filename=empty", "", 0);
+	ath_buffer_string(&body, "--xx--");
+	send_form("/form", &body, 65535);
+	snprintf(wanted, sizeof wanted, "Ada 3 a  50000 %u", sum_of(bytes, 50000));
+	assert_answer(peer, 200, wanted);
+	assert_int_equal(entries(), 0);
+	ath_buffer_free(&body);
+	free(bytes);
+}
+
 static void urlencoded_forms_too(void **state)
 {
 	struct ath_buffer bytes, params, fields;
@@ -397,13 +419,10 @@ int main(void)
 {
 #define row(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		row(files_of_all_lengths),
-		row(marks_in_every_place),
-		row(what_is_wrong_is_refused),
-		row(urlencoded_forms_too),
-		row(a_client_that_leaves_takes_its_file_along),
-		row(files_are_saved),
-		row(a_full_disk_is_told),
+		row(files_of_all_lengths),     row(marks_in_every_place),
+		row(what_is_wrong_is_refused), row(many_small_files_go_to_disk),
+		row(urlencoded_forms_too),     row(a_client_that_leaves_takes_its_file_along),
+		row(files_are_saved),          row(a_full_disk_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -80,6 +80,9 @@ bool ath_stream_flush(struct ath_response *response)
 		if (!may_leave(response) || !ath_answer_head(response, &output))
 			return false;
 		request->sent = response;
+	} else if (request->sent != response) {
+		ath_request_fail(request, ath_problem(request, 500, "another stream has begun"));
+		return false;
 	} else if (response->body.length == 0) {
 		return true;
 	}

@@ -186,6 +186,20 @@ static struct ath_response *replace(struct ath_request *request, struct ath_resp
 	return ath_response_text(request, 203, "another");
 }
 
+/* Their bytes must not mix. */
+static struct ath_response *two_streams(struct ath_request *request)
+{
+	struct ath_response *first = ath_response_stream(request, 200, "text/plain");
+	struct ath_response *second = ath_response_stream(request, 200, "text/plain");
+
+	ath_stream_string(first, "the beginning");
+	ath_stream_flush(first);
+	ath_stream_string(second, "of another");
+	if (ath_stream_flush(second))
+		calls++;
+	return first;
+}
+
 static struct ath_response *replace_by_stream(struct ath_request *request,
 					      struct ath_response *response)
 {
@@ -215,6 +229,7 @@ static const struct ath_route routes[] = {
 	ATH_ROUTE(POST, "/echo", echo, .stream_body = true),
 	ATH_ROUTE(GET, "/download/<size:int>", download, .after = stamp),
 	ATH_ROUTE(GET, "/replaced/<size:int>", download, .after = replace),
+	ATH_ROUTE(GET, "/two", two_streams),
 	ATH_ROUTE(GET, "/behind", hello, .after = replace_by_stream),
 	ATH_ROUTE(GET, "/breaking/<flushed:int>", breaking),
 	ATH_ROUTE(GET, "/reworded/<flushed:int>", breaking, .errors = rewording),
@@ -613,6 +628,15 @@ static void a_failure_behind_the_first_byte_breaks_the_answer(void **state)
 	stop_server();
 }
 
+static void a_second_stream_does_not_mix_with_the_first(void **state)
+{
+	(void)state;
+	start_server(routes, small);
+	assert_broken_off("/two");
+	assert_int_equal(calls, 0);
+	stop_server();
+}
+
 static void assert_says(int peer, int status, const char *part)
 {
 	struct answer answer;
@@ -907,6 +931,7 @@ int main(void)
 		TEST(an_error_handler_streams_in_one_piece),
 		TEST(an_error_handler_without_a_route_streams_nothing),
 		TEST(a_hook_may_put_another_answer_in_its_place),
+		TEST(a_second_stream_does_not_mix_with_the_first),
 		TEST(a_hook_may_flush_a_stream_of_its_own),
 		TEST(a_reader_that_is_slow_holds_the_writer_and_nobody_else),
 		TEST(a_reader_that_leaves_is_told_to_the_handler),

@@ -137,6 +137,12 @@ enum ath_prepared_statements {
 	ATH_PREPARED_OFF,
 };
 
+/** What of a request a statement tells the server, in a comment behind its text. */
+enum ath_sql_comments {
+	ATH_SQL_COMMENTS_OFF,
+	ATH_SQL_COMMENTS_ROUTE, /**< the route: one text a route, so that plans stay shared */
+};
+
 /** Zero means the default; so does NULL for all of it. What the URL says goes first. */
 struct ath_engine_options {
 	int pipelines;            /**< shared connections for reads, at most; 4 (1 to 64) */

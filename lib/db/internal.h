@@ -128,6 +128,24 @@ struct ath_attached **ath_engine_attached(struct ath_engine *engine);
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline) ATH_MUST_CHECK;
 
+/* What an engine is at, and what it has done so far. */
+enum { ATH_SQLSTATES = 64 };
+struct ath_engine_stats {
+	size_t pipelines, pipelines_most;
+	size_t outstanding; /* batches on all of them */
+	size_t pool_most;   /* pool_size and max_overflow */
+	size_t pool_open, pool_idle, pool_lent, pool_waiting;
+	size_t connections_most; /* all that the engine may open at once */
+	uint64_t statements, batches, connects, failed_connects, lost, cancels, pool_timeouts;
+	/* errors of the server by SQLSTATE, in the order of their first; the last is all others */
+	struct ath_sqlstate_count {
+		char sqlstate[6];
+		uint64_t count;
+	} sqlstates[ATH_SQLSTATES];
+	size_t sqlstate_count;
+};
+void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_stats *stats);
+
 /* A connection for a transaction, lent until it is given back. */
 enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connection **connection,
 				    int64_t deadline, struct ath_error *error) ATH_MUST_CHECK;

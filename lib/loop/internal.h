@@ -31,6 +31,27 @@ void ath_loop_stop(struct ath_loop *loop);
 /* The loop of the current fiber, or NULL outside. */
 struct ath_loop *ath_loop_current(void);
 
+/*
+ * What a loop tells of itself while it runs, in memory that other processes may read: each member
+ * is written whole, by the loop alone. The counters are the reader's to compare.
+ */
+struct ath_loop_report {
+	int64_t busy_since; /* on ath_now()'s clock; 0: it waits for something to happen */
+	uint32_t mark;      /* of the fiber that runs; 0: none does, or it has none */
+	uint64_t turns;
+	uint64_t busy_us;    /* in all turns */
+	uint64_t longest_us; /* turn; the reader may set it to 0 */
+};
+
+/*
+ * Has the loop write its report, which must outlive it, and call blocked() behind a fiber that has
+ * kept the loop for limit_ms or longer without a wait; 0: it is never called.
+ */
+void ath_loop_watch_itself(struct ath_loop *loop, struct ath_loop_report *report, int64_t limit_ms,
+			   void (*blocked)(uint32_t mark, int64_t ms, void *arg), void *arg);
+/* The number by which the room above knows what a fiber does. */
+void ath_fiber_set_mark(struct ath_fiber *fiber, uint32_t mark);
+
 /* ---- descriptors ------------------------------------------------------------------------ */
 
 /* Lives in its owner; ready may remove any watch, its own included. */

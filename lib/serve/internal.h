@@ -7,15 +7,52 @@
 #include "rest/internal.h"
 #include "serve/serve.h"
 
-/* What the environment says; defaults where it says nothing. */
+/*
+ * What the command line, the environment and a file say, in this order; defaults where none says
+ * anything. Each member is a row of the table in options.c. Texts live as long as the process.
+ */
 struct ath_configuration {
-	const char *database_url; /* DATABASE_URL */
-	const char *listen_url;   /* DATABASE_LISTEN_URL; NULL: database_url will do */
-	const char *migrations;   /* ATHANOR_MIGRATIONS: a directory; sql */
-	struct ath_log log;       /* ATHANOR_LOG_LEVEL: error, warning, info, debug; info */
-	const char *spool;        /* TMPDIR: where uploads are kept meanwhile; /var/tmp */
-	bool access_log;          /* ATHANOR_ACCESS_LOG: on or off; off */
-	bool sandbox;             /* of the engine: for tests */
+	/* the database */
+	const char *database_url;      /* DATABASE_URL; secret */
+	const char *database_password; /* from a file or a credential alone; NULL: in the URL */
+	const char *listen_url;        /* DATABASE_LISTEN_URL; NULL: database_url will do; secret */
+	const char *migrations;        /* a directory; sql */
+	/* the sockets */
+	const char *listen;        /* unix:PATH or HOST:PORT; NULL: one that was given */
+	const char *status_listen; /* likewise, for /-/ alone; NULL: none */
+	int64_t backlog;           /* 1024 */
+	int64_t listen_mode;       /* of unix sockets that are made; 0660 */
+	const char *listen_group;  /* their group; NULL: that of the process */
+	/* the processes */
+	int64_t workers;          /* 1; 0: this process serves, without a master; -1: one a CPU */
+	const char *user, *group; /* NULL: as it was started */
+	const char *pid_file;     /* NULL: none */
+	int64_t start_timeout_ms; /* until a new worker serves; 30 s */
+	int64_t stop_timeout_ms;  /* until what is in flight has ended; 15 s */
+	int64_t hang_timeout_ms;  /* a loop that does not turn is ended; 60 s; 0: never */
+	int64_t blocked_ms;    /* a fiber that keeps the loop for so long is logged; 100; 0: none */
+	int64_t max_requests;  /* then a worker is replaced, give or take a tenth; 0: never */
+	int64_t worker_memory; /* bytes; then it is replaced; 0: never */
+	bool reload;           /* begin anew when the program's file changes */
+	bool core_dumps;
+	/* the requests */
+	int64_t deadline_ms;        /* 30 s */
+	int64_t max_body;           /* bytes; 1 MiB */
+	int64_t requests_in_flight; /* of a worker; 1024 */
+	int64_t streams;            /* of a worker; 16,384 */
+	const char *spool;          /* TMPDIR: where uploads are kept meanwhile; /var/tmp */
+	bool server_timing;         /* the header line */
+	enum ath_sql_comments sql_comments;
+	/* the logs */
+	struct ath_log log;      /* where errors go: log_file, or standard error */
+	struct ath_log access;   /* fd -1: no line for each request */
+	struct ath_log slow;     /* fd -1: none */
+	const char *log_file;    /* NULL: standard error */
+	const char *access_file; /* off, on (where errors go), or a path; off */
+	const char *slow_file;   /* likewise; on */
+	int64_t slow_ms;         /* requests that take longer are slow; 1000; 0: none is */
+
+	bool sandbox; /* of the engine: for tests */
 };
 
 enum ath_status ath_configuration_read(struct ath_configuration *configuration,
@@ -45,6 +82,7 @@ struct ath_worker {
 	const struct ath_log *log;
 	void *context;
 	struct ath_tasks tasks;
+	struct ath_slot *slot; /* of the scoreboard */
 	struct {
 		int64_t until; /* for so long it is not asked again */
 		bool answers;

@@ -81,6 +81,8 @@ enum ath_status ath_test_open(struct ath_test **test, const struct ath_app *app,
 		.database_url = options->url == NULL ? getenv("DATABASE_URL") : options->url,
 		.log = { .fd = 2, .level = ATH_LOG_WARNING },
 		.sandbox = !options->commit,
+		.access = { .fd = -1 },
+		.slow = { .fd = -1 },
 	};
 	if (options->log != NULL)
 		made->configuration.log = *options->log;

@@ -90,6 +90,7 @@ struct ath_web_limits {
 	int64_t deadline_ms; /* 30 s; also the time in which a request must arrive */
 };
 
+struct ath_output;
 struct ath_web {
 	struct ath_router *router;
 	struct ath_web_limits limits;
@@ -107,7 +108,10 @@ struct ath_web {
 	struct ath_response *(*claim)(struct ath_request *request);
 	const struct ath_error_handler *errors; /* likewise */
 	const struct ath_route *own_routes;     /* the framework's, or NULL */
-	void *context;                          /* the room above's */
+	/* The room above's: a request has a fiber and a route, or none; its answer has left. */
+	void (*began)(struct ath_request *request);
+	void (*ended)(struct ath_request *request, int status, const struct ath_output *output);
+	void *context; /* the room above's */
 };
 
 /* Zero limits become the defaults; what makes no sense in routes and cors is refused. */
@@ -343,6 +347,12 @@ struct ath_fcgi_server;
 /* Serves the listening socket fd from now on. The server does not close fd. */
 enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop *loop, int fd,
 			       const struct ath_web *web, struct ath_error *error) ATH_MUST_CHECK;
+/* What a server is at, and what it has done so far. */
+struct ath_fcgi_stats {
+	size_t connections, in_flight, queued, streams;
+	uint64_t accepted, refused; /* connections; requests that were not begun */
+};
+void ath_fcgi_get_stats(const struct ath_fcgi_server *server, struct ath_fcgi_stats *stats);
 /* Accepts no more; drained(arg) is called when the last connection has gone. */
 void ath_fcgi_drain(struct ath_fcgi_server *server, int64_t grace_ms, void (*drained)(void *arg),
 		    void *arg);

@@ -14,6 +14,9 @@ CC := gcc
 endif
 SAN ?=
 PORT ?= 8080
+# of what make run and make test build, unless -j says it
+JOBS ?= $(shell nproc)
+build_all = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $(2))
 
@@ -113,12 +116,12 @@ packages:
 
 #: make run         everything: packages, build, database, nginx on PORT (8080); Ctrl-C ends it
 run: packages
-	@$(MAKE) --no-print-directory all
+	+@$(build_all) all
 	@exec nginx/stack.sh run
 
 #: make start       the same in the background
 start: packages
-	@$(MAKE) --no-print-directory all
+	+@$(build_all) all
 	@nginx/stack.sh start
 
 #: make stop        ends what make start began
@@ -135,9 +138,9 @@ test-programs: all $(TEST_BIN) $(SITE)
 
 #: make test        packages, then every test: plain, with sanitizers, and a build with clang
 test: test-packages
-	@$(MAKE) --no-print-directory BUILD=build test-programs
-	@$(MAKE) --no-print-directory BUILD=build/address SAN=address test-programs
-	@$(MAKE) --no-print-directory BUILD=build/clang CC=clang test-programs
+	+@$(build_all) BUILD=build test-programs
+	+@$(build_all) BUILD=build/address SAN=address test-programs
+	+@$(build_all) BUILD=build/clang CC=clang test-programs
 	@tests/run.sh build build/address
 
 #: make check       the tests of one build, without looking for packages (SAN=address as well)

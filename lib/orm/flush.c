@@ -507,6 +507,7 @@ static bool run(struct flush *flush, bool begun)
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch = flush->batch;
 	int64_t deadline = session->deadline;
+	uint64_t since = ath_session_clock(session);
 	enum ath_status status;
 
 	if (commits(flush) && deadline != ATH_NEVER)
@@ -522,6 +523,7 @@ static bool run(struct flush *flush, bool begun)
 		status =
 			ath_engine_run(session->engine, session->connection, batch, deadline, true);
 	}
+	ath_session_time(session, batch, since);
 	if (status == ATH_OK)
 		return true;
 	take_failure(flush);

@@ -332,6 +332,7 @@ struct ath_session {
 	struct ath_bulk *bulks, **bulks_tail; /* to be sent by the flush */
 	size_t statement_count, row_count, round_trips;
 	struct ath_repeats *repeats; /* of what has been run; NULL: nothing has */
+	struct ath_times *times;     /* of what has been run; NULL: they are not wanted */
 };
 
 /* ---- what a model comes to (facts.c) --------------------------------------------------------- */
@@ -471,6 +472,28 @@ struct ath_repeat {
 void ath_session_count(struct ath_session *session, const struct ath_batch *batch, size_t index);
 /* The first statement that was sent more than ATH_MANY_TIMES. */
 struct ath_repeat ath_session_repeated(const struct ath_session *session);
+
+/* ---- how long it took (timing.c) ------------------------------------------------------------- */
+
+enum { ATH_MOST_TIMED = 32 };
+
+struct ath_timed_statement {
+	const char *text;      /* as long as the session's memory */
+	uint64_t microseconds; /* of its round trip */
+	size_t rows;           /* that came back or were touched; 0 of one that failed */
+};
+
+struct ath_times {
+	uint64_t microseconds; /* of all round trips */
+	size_t count;
+	struct ath_timed_statement statements[ATH_MOST_TIMED]; /* the slowest, in their order */
+};
+
+/* Of what it runs from now on; without memory there are none. */
+void ath_session_want_times(struct ath_session *session);
+/* Around the running of a batch. */
+uint64_t ath_session_clock(const struct ath_session *session);
+void ath_session_time(struct ath_session *session, const struct ath_batch *batch, uint64_t since);
 
 /* ---- cursors (cursor.c) ---------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@
 enum { MAX_FILE = 4 * 1024 * 1024, MAX_VERSION = 64, MAX_ALL = 1024 * 1024 * 1024 };
 
 struct migration {
-	const char *file;
+	const char *file; /* NULL: it is applied, and there is none */
 	char version[MAX_VERSION];
 	bool applied;
 };
@@ -116,21 +116,31 @@ static bool read_version(const char *file, char version[MAX_VERSION])
 	return true;
 }
 
+static void add(struct run *run, const struct migration *migration)
+{
+	struct migration *grown =
+		ath_arena_grow(run->arena, run->migrations, run->count * sizeof *grown,
+			       (run->count + 1) * sizeof *grown);
+
+	if (grown == NULL) {
+		ath_error_set(run->error, ATH_ENOMEM, "out of memory");
+		return;
+	}
+	grown[run->count++] = *migration;
+	run->migrations = grown;
+}
+
 static void add_file(struct run *run, const char *file)
 {
-	struct migration migration = { 0 }, *grown;
+	struct migration migration = { 0 };
 
 	if (!read_version(file, migration.version))
 		return;
 	migration.file = ath_arena_copy(run->arena, file, strlen(file));
-	grown = ath_arena_grow(run->arena, run->migrations, run->count * sizeof *grown,
-			       (run->count + 1) * sizeof *grown);
-	if (grown == NULL || migration.file == NULL) {
+	if (migration.file == NULL)
 		ath_error_set(run->error, ATH_ENOMEM, "out of memory");
-		return;
-	}
-	grown[run->count++] = migration;
-	run->migrations = grown;
+	else
+		add(run, &migration);
 }
 
 static void list_files(struct run *run)
@@ -153,32 +163,45 @@ static void list_files(struct run *run)
 				      run->migrations[i - 1].file, run->migrations[i].file);
 }
 
-static void mark_applied(struct run *run, const char *version)
+/* False: there is no file of it. */
+static bool mark_applied(struct run *run, const char *version)
 {
+	bool found = false;
+
 	if (strcmp(version, run->newest) > 0)
 		snprintf(run->newest, sizeof run->newest, "%s", version);
 	for (size_t i = 0; i < run->count; i++)
 		if (strcmp(run->migrations[i].version, version) == 0)
-			run->migrations[i].applied = true;
+			found = run->migrations[i].applied = true;
+	return found;
 }
 
-static void read_applied(struct run *run)
-{
-	static const char *const text[] = { "select version from schema_migrations" };
-	static const struct ath_target target = { .type = ATH_TYPE_TEXT, .name = "version" };
-	struct ath_batch *batch = execute(run, 1, text, NULL);
+static const char *const select_applied[] = { "select version from schema_migrations" };
 
-	if (batch == NULL)
-		return;
-	for (size_t i = 0; i < batch->driver->rows(batch->results[0]); i++) {
+static void take_applied(struct run *run, const struct ath_batch *batch,
+			 void (*unknown)(struct run *run, const char *version))
+{
+	static const struct ath_target target = { .type = ATH_TYPE_TEXT, .name = "version" };
+
+	for (size_t i = 0; ok(run) && i < batch->driver->rows(batch->results[0]); i++) {
 		const char *version = NULL;
 		void *object = &version;
 
 		if (batch->driver->read(batch->results[0], i, 1, &target, 1, &object, batch->arena,
 					run->error) != ATH_OK)
 			break;
-		mark_applied(run, version);
+		if (!mark_applied(run, version) && unknown != NULL)
+			unknown(run, version);
 	}
+}
+
+static void read_applied(struct run *run)
+{
+	struct ath_batch *batch = execute(run, 1, select_applied, NULL);
+
+	if (batch == NULL)
+		return;
+	take_applied(run, batch, NULL);
 	ath_batch_clear(batch);
 }
 
@@ -296,6 +319,63 @@ static void apply(struct run *run, const struct migration *migration, bool up)
 	execute_only(run, transaction ? 2 : 1, up ? record : forget, &version);
 	if (ok(run) && run->done != NULL)
 		run->done(migration->file);
+}
+
+/* ---- only looking --------------------------------------------------------------------------- */
+
+static void add_unknown(struct run *run, const char *version)
+{
+	struct migration migration = { .applied = true };
+
+	snprintf(migration.version, sizeof migration.version, "%s", version);
+	add(run, &migration);
+}
+
+/* Where nothing was ever migrated there is no table. */
+static void look(struct run *run)
+{
+	struct ath_batch *batch = make_batch(run, 1, select_applied, NULL);
+	enum ath_status status;
+
+	if (batch == NULL) {
+		ath_error_set(run->error, ATH_ENOMEM, "out of memory");
+		return;
+	}
+	status = ath_engine_read(run->engine, batch, ATH_NEVER);
+	if (status == ATH_OK)
+		take_applied(run, batch, add_unknown);
+	else if (strcmp(batch->error.sqlstate, "42P01") != 0)
+		*run->error = batch->error;
+	ath_batch_clear(batch);
+	if (run->count > 0)
+		qsort(run->migrations, run->count, sizeof *run->migrations, compare);
+}
+
+enum ath_status ath_migrations_list(struct ath_engine *engine, const char *directory,
+				    void (*each)(const char *migration,
+						 enum ath_migration_state state, void *arg),
+				    void *arg, struct ath_error *error)
+{
+	struct run run = { .engine = engine, .directory = directory, .error = error };
+
+	ath_error_clear(error);
+	if (ath_arena_open(&run.arena, MAX_ALL) != ATH_OK)
+		return ath_error_set(error, ATH_ENOMEM, "out of memory");
+	list_files(&run);
+	if (ok(&run))
+		look(&run);
+	for (size_t i = 0; ok(&run) && i < run.count; i++) {
+		const struct migration *migration = &run.migrations[i];
+
+		if (migration->file == NULL)
+			each(migration->version, ATH_MIGRATION_UNKNOWN, arg);
+		else
+			each(migration->file,
+			     migration->applied ? ATH_MIGRATION_APPLIED : ATH_MIGRATION_PENDING,
+			     arg);
+	}
+	ath_arena_close(&run.arena);
+	return error->status;
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */

@@ -544,6 +544,24 @@ ATH_API size_t ath_constraint_members(const struct ath_model *const *models, con
  */
 ATH_API bool ath_create_all(struct ath_session *session, const struct ath_model *const *models);
 
+/**
+ * Compares models with the tables that the database has, in the search path: tables, columns and
+ * their types, NULL, defaults, keys, foreign keys and what they do, indexes, the labels of enums,
+ * and columns that a model does not know and an INSERT needs. Types that do as well are fine
+ * (varchar or an enum type for a text, a domain for what it is made of), and so is what only makes
+ * the database stricter or faster. Names of constraints, and the SQL of defaults, conditions and
+ * CHECKs are not compared. Of a view columns and types are.
+ *
+ * @param models      ends in NULL
+ * @param difference  called with one line for each: "user.age: age is bigint, and in the model
+ *                    integer"; the text lives until it returns
+ * @return ATH_OK, whether there are differences or not
+ */
+ATH_API enum ath_status ath_models_compare(struct ath_engine *engine,
+					   const struct ath_model *const *models,
+					   void (*difference)(const char *text, void *arg),
+					   void *arg, struct ath_error *error) ATH_MUST_CHECK;
+
 /* ---- migrations ----------------------------------------------------------------------------- */
 
 /**
@@ -559,6 +577,23 @@ ATH_API bool ath_create_all(struct ath_session *session, const struct ath_model 
 ATH_API enum ath_status ath_migrate_up(struct ath_engine *engine, const char *directory,
 				       void (*done)(const char *file),
 				       struct ath_error *error) ATH_MUST_CHECK;
+enum ath_migration_state {
+	ATH_MIGRATION_APPLIED,
+	ATH_MIGRATION_PENDING, /**< ath_migrate_up() would apply it */
+	ATH_MIGRATION_UNKNOWN, /**< applied, and the directory has no file of it */
+};
+/**
+ * Which migrations there are, in the order of their versions. It changes nothing and takes no
+ * lock; a database without schema_migrations has none applied.
+ *
+ * @param each   called for each: a file's name, or the version of one that is unknown; the text
+ *               lives until it returns
+ * @param error  ATH_EIO: the directory cannot be read
+ */
+ATH_API enum ath_status ath_migrations_list(struct ath_engine *engine, const char *directory,
+					    void (*each)(const char *migration,
+							 enum ath_migration_state state, void *arg),
+					    void *arg, struct ath_error *error) ATH_MUST_CHECK;
 /** Takes the newest applied migration back. ATH_ENOTFOUND: none is applied. */
 ATH_API enum ath_status ath_migrate_down(struct ath_engine *engine, const char *directory,
 					 void (*done)(const char *file),

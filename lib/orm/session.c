@@ -269,6 +269,7 @@ struct ath_batch *ath_session_batch_of(struct ath_session *session, struct ath_s
 
 bool ath_session_run(struct ath_session *session, struct ath_batch *batch)
 {
+	uint64_t since = ath_session_clock(session);
 	enum ath_status status;
 
 	ath_session_count(session, batch, batch->count - 1);
@@ -277,6 +278,7 @@ bool ath_session_run(struct ath_session *session, struct ath_batch *batch)
 					session->deadline, false);
 	else
 		status = ath_engine_read(session->engine, batch, session->deadline);
+	ath_session_time(session, batch, since);
 	if (status == ATH_OK)
 		return true;
 	ath_session_take_error(session, &batch->error);

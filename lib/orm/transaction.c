@@ -11,10 +11,12 @@ static bool run_fixed(struct ath_session *session, const char *text, struct ath_
 	struct ath_batch batch = {
 		.statements = &statement, .count = 1, .results = &result, .arena = session->arena
 	};
+	uint64_t since = ath_session_clock(session);
 	enum ath_status status = ath_engine_run(session->engine, session->connection, &batch,
 						session->deadline, false);
 
 	ath_session_count(session, &batch, SIZE_MAX);
+	ath_session_time(session, &batch, since);
 	if (status != ATH_OK)
 		*error = batch.error;
 	ath_batch_clear(&batch);

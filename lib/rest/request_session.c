@@ -30,6 +30,29 @@ static void note_repeated(struct ath_request *request, struct ath_repeat repeat)
 	ath_log_end(&line);
 }
 
+/* Behind those of an earlier session of the request. Without memory they stay untold. */
+static void tell_times(struct ath_request *request, const struct ath_times *times)
+{
+	size_t before = request->told_count * sizeof *request->told;
+	struct ath_told_statement *told;
+
+	if (times == NULL || times->count == 0)
+		return;
+	request->database_us += times->microseconds;
+	told = ath_arena_grow(request->arena, request->told, before,
+			      before + times->count * sizeof *told);
+	if (told == NULL)
+		return;
+	request->told = told;
+	for (size_t i = 0; i < times->count; i++) {
+		const struct ath_timed_statement *timed = &times->statements[i];
+
+		told[request->told_count++] =
+			(struct ath_told_statement){ timed->text, timed->microseconds,
+						     timed->rows };
+	}
+}
+
 /* A handler that forgot to commit must not say that it is done. */
 static void refuse_uncommitted(struct ath_session *session)
 {
@@ -58,8 +81,7 @@ static void moved(struct ath_request *request)
 }
 
 /* What the handler has committed may be rolled back now: no hook makes a success of that. */
-static struct ath_response *finish_claim(struct ath_request *request,
-					 struct ath_response *response)
+static struct ath_response *finish_claim(struct ath_request *request, struct ath_response *response)
 {
 	response = ath_idempotency_finish(request, response);
 	if (response == NULL)
@@ -84,6 +106,7 @@ static struct ath_response *finish(struct ath_request *request, struct ath_respo
 	/* as a failure of the request: no hook behind it makes a success of what is not stored */
 	if (!ath_session_ok(session) && request->failure == NULL)
 		response = request->failure = ath_session_problem(request, session);
+	tell_times(request, session->times);
 	ath_session_close(&session);
 	request->session = NULL;
 	request->failed = NULL;
@@ -113,6 +136,8 @@ struct ath_session *ath_request_session(struct ath_request *request)
 		return session;
 	if (ath_session_open(&session, rest->engine, &options) != ATH_OK)
 		return exhausted(request);
+	if (request->web->tell_statements)
+		ath_session_want_times(session);
 	request->session = session;
 	request->finish = finish;
 	request->leaving = leaving;

@@ -108,6 +108,7 @@ struct ath_web {
 	struct ath_response *(*claim)(struct ath_request *request);
 	const struct ath_error_handler *errors; /* likewise */
 	const struct ath_route *own_routes;     /* the framework's, or NULL */
+	bool tell_statements; /* of requests: those the room above has run, and their times */
 	/* The room above's: a request has a fiber and a route, or none; its answer has left. */
 	void (*began)(struct ath_request *request);
 	void (*ended)(struct ath_request *request, int status, const struct ath_output *output);
@@ -157,6 +158,13 @@ bool ath_spool_write(struct ath_request *request, struct ath_spool *spool, const
 bool ath_spool_map(struct ath_request *request, struct ath_spool *spool, struct ath_text *data);
 void ath_spool_close_all(struct ath_request *request);
 
+/* One that has been run for a request. */
+struct ath_told_statement {
+	const char *text;      /* in the request's memory */
+	uint64_t microseconds; /* from when it was sent until it had come back with its batch */
+	size_t rows;
+};
+
 struct ath_request {
 	const struct ath_web *web;
 	struct ath_arena *arena;
@@ -195,6 +203,10 @@ struct ath_request {
 	void (*failed)(struct ath_request *request);  /* a request that failed stores nothing */
 	size_t statements, rows, round_trips;         /* for the log and for tests */
 	const char *repeated; /* a statement that was run too often; NULL: none */
+	/* where web->tell_statements is set: the slowest 32 of a session, in their order */
+	struct ath_told_statement *told;
+	size_t told_count;
+	uint64_t database_us; /* all that was waited for the database */
 	struct ath_request *next_free;
 	char last_words[192 + ATH_USUAL_LINES]; /* the head of an answer for which the arena has no
 						   room */

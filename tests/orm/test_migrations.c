@@ -96,6 +96,60 @@ static bool has_table(const char *name)
 	return ask_number(sql) == 1;
 }
 
+/* ---- what there is -------------------------------------------------------------------------- */
+
+static void note_state(const char *migration, enum ath_migration_state state, void *arg)
+{
+	static const char *const words[] = { [ATH_MIGRATION_APPLIED] = "applied",
+					     [ATH_MIGRATION_PENDING] = "pending",
+					     [ATH_MIGRATION_UNKNOWN] = "unknown" };
+
+	assert_ptr_equal(arg, done_files);
+	snprintf(done_files + strlen(done_files), sizeof done_files - strlen(done_files),
+		 "%.60s %s, ", migration, words[state]);
+}
+
+static void expect_list(const char *text)
+{
+	done_files[0] = '\0';
+	expect_ok(ath_migrations_list(engine, directory, note_state, done_files, &error));
+	assert_string_equal(done_files, text);
+}
+
+static void test_the_list(void **state)
+{
+	(void)state;
+	expect_list("");
+	write_table("2_second.sql", "second");
+	write_table("1_first.sql", "first");
+	write_file("notes.txt", "");
+	expect_list("1_first.sql pending, 2_second.sql pending, ");
+	assert_false(has_table("schema_migrations")); /* nothing is made by looking */
+	expect_ok(up());
+	write_table("4_fourth.sql", "fourth");
+	expect_list("1_first.sql applied, 2_second.sql applied, 4_fourth.sql pending, ");
+	run_sql("insert into schema_migrations values ('3')");
+	expect_list("1_first.sql applied, 2_second.sql applied, 3 unknown, 4_fourth.sql pending, ");
+	write_table("3_third.sql", "third");
+	write_table("3_again.sql", "again");
+	assert_int_equal(ath_migrations_list(engine, directory, note_state, done_files, &error),
+			 ATH_EINVAL);
+	assert_int_equal(ath_migrations_list(engine, "/nowhere", note_state, done_files, &error),
+			 ATH_EIO);
+	assert_non_null(strstr(error.message, "/nowhere"));
+}
+
+static void test_the_list_without_a_database(void **state)
+{
+	(void)state;
+	ath_engine_close(&engine);
+	assert_int_equal(open_engine_with("postgresql:///none?host=/nowhere",
+					  (struct ath_engine_options){ .log = &silence }),
+			 0);
+	assert_int_equal(ath_migrations_list(engine, directory, note_state, done_files, &error),
+			 ATH_EUNAVAILABLE);
+}
+
 /* ---- up and down ---------------------------------------------------------------------------- */
 
 static void test_up_and_down(void **state)
@@ -369,6 +423,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_several_programs_at_once),
+		CASE(test_the_list),
+		CASE(test_the_list_without_a_database),
 		CASE(test_up_and_down),
 		CASE(test_one_in_between),
 		CASE(test_an_empty_directory),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/log.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -24,6 +25,17 @@ static inline int ath_hex_digit(char c)
 
 /** "00" to "99", one behind the other: numbers are written two digits at a time. */
 extern const char ath_digit_pairs[201];
+
+/**
+ * For lines of the log: as ath_log_begin(), with room of the caller's own, of 256 bytes at least,
+ * instead of the line's 2 KiB.
+ */
+void ath_log_begin_long(struct ath_log_line *line, const struct ath_log *log,
+			enum ath_log_level level, const char *message, char *bytes, size_t size);
+/** What was counted in thousandths of it: 1234 is 1.234. */
+void ath_log_thousandths(struct ath_log_line *line, const char *name, uint64_t value);
+/** What is JSON already; a person gets it as it is. One that has failed is left out. */
+void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_buffer *json);
 
 /** Text that needs no escapes, in quotes. */
 void ath_buffer_quoted(struct ath_buffer *buffer, const char *data, size_t length);

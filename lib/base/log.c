@@ -1,15 +1,26 @@
-/* log.c - JSON lines, one write each. */
+/*
+ * log.c - lines, one write each: JSON for machines, and for a person at a terminal
+ *
+ *	2026-01-02T03:04:05.678Z warning pipeline lost reason="it is gone" tries=3
+ *
+ * Both escape what a terminal would act upon, C1 control characters and DEL too, which JSON would
+ * let pass: what clients send is written here.
+ */
 #include <unistd.h>
 
 #include "base/internal.h"
 #include "base/log.h"
 
-static const char *const level_names[] = {
-	[ATH_LOG_ERROR] = "error",
-	[ATH_LOG_WARNING] = "warning",
-	[ATH_LOG_INFO] = "info",
-	[ATH_LOG_DEBUG] = "debug",
+static const struct {
+	const char *name, *colour;
+} levels[] = {
+	[ATH_LOG_ERROR] = { "error", "\033[1;31m" },
+	[ATH_LOG_WARNING] = { "warning", "\033[33m" },
+	[ATH_LOG_INFO] = { "info", "\033[32m" },
+	[ATH_LOG_DEBUG] = { "debug", "\033[2m" },
 };
+
+enum { END = 2 }; /* bytes that stay free for the end of the line */
 
 /* A member is kept only when it fitted whole. */
 static void member_done(struct ath_log_line *line)
@@ -21,40 +32,161 @@ static void member_done(struct ath_log_line *line)
 	line->whole = line->buffer.length;
 }
 
-static void member_name(struct ath_log_line *line, const char *name)
+/* ---- text ---------------------------------------------------------------------------------- */
+
+/* DEL, or U+0080 to U+009F: how many bytes it has; 0: it is none. */
+static size_t control_bytes(const unsigned char *at, size_t left)
 {
-	ath_buffer_append(&line->buffer, ",", 1);
-	ath_buffer_json_text(&line->buffer, name, strlen(name));
-	ath_buffer_append(&line->buffer, ":", 1);
+	if (*at == 0x7f)
+		return 1;
+	return *at == 0xc2 && left > 1 && at[1] < 0xa0 ? 2 : 0;
+}
+
+static size_t find_control(const char *data, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length && control_bytes((const unsigned char *)data + at, length - at) == 0)
+		at++;
+	return at;
+}
+
+/* What JSON escapes is escaped as there. */
+static void put_escaped(struct ath_buffer *out, const char *data, size_t length)
+{
+	size_t start = out->length;
+
+	ath_buffer_json_text(out, data, length);
+	if (out->failed)
+		return;
+	out->length -= 2; /* without the quotes */
+	memmove(out->data + start, out->data + start + 1, out->length - start);
+}
+
+/* Between controls, and those by their number. */
+static void put_pieces(struct ath_buffer *out, const char *data, size_t length)
+{
+	while (length > 0) {
+		size_t plain = find_control(data, length), bytes = 0;
+
+		put_escaped(out, data, plain);
+		if (plain < length) {
+			const unsigned char *control = (const unsigned char *)data + plain;
+
+			bytes = control_bytes(control, length - plain);
+			ath_buffer_printf(out, "\\u%04x", control[bytes - 1]);
+		}
+		data += plain + bytes;
+		length -= plain + bytes;
+	}
+}
+
+static void put_quoted(struct ath_buffer *out, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (find_control(text, length) == length) { /* as nearly always */
+		ath_buffer_json_text(out, text, length);
+		return;
+	}
+	ath_buffer_append(out, "\"", 1);
+	put_pieces(out, text, length);
+	ath_buffer_append(out, "\"", 1);
+}
+
+/* A value that a person can tell from what stands around it. */
+static bool is_one_word(const char *text)
+{
+	size_t length = strcspn(text, " =\"\\");
+
+	return length > 0 && text[length] == '\0' && find_control(text, length) == length;
+}
+
+static void put_name(struct ath_log_line *line, const char *name)
+{
+	bool json = line->log->form == ATH_LOG_JSON;
+
+	ath_buffer_append(&line->buffer, json ? "," : " ", 1);
+	if (json)
+		ath_buffer_json_text(&line->buffer, name, strlen(name));
+	else
+		put_pieces(&line->buffer, name, strlen(name));
+	ath_buffer_append(&line->buffer, json ? ":" : "=", 1);
+}
+
+/* ---- the beginning of a line ------------------------------------------------------------------
+ */
+
+static void begin_json(struct ath_buffer *out, enum ath_log_level level)
+{
+	char now[ATH_TIMESTAMP_MAX_TEXT];
+
+	ath_timestamp_format(ath_timestamp_now(), now);
+	ath_buffer_printf(out, "{\"time\":\"%s\",\"level\":\"%s\"", now, levels[level].name);
+}
+
+/* Always of the same width, so that a column of them can be read. */
+static void begin_readable(struct ath_buffer *out, enum ath_log_level level, bool coloured)
+{
+	struct ath_timestamp now = ath_timestamp_now();
+	int milliseconds = (int)(now.microseconds / 1000 % 1000);
+	char text[ATH_TIMESTAMP_MAX_TEXT];
+
+	now.microseconds -= now.microseconds % 1000000;
+	text[ath_timestamp_format(now, text) - 1] = '\0'; /* without the Z */
+	ath_buffer_printf(out, "%s.%03dZ %s%s%s ", text, milliseconds,
+			  coloured ? levels[level].colour : "", levels[level].name,
+			  coloured ? "\033[0m" : "");
+}
+
+static void begin(struct ath_log_line *line, enum ath_log_level level, const char *message)
+{
+	enum ath_log_form form = line->log->form;
+
+	line->whole = 0;
+	if (form == ATH_LOG_JSON)
+		begin_json(&line->buffer, level);
+	else
+		begin_readable(&line->buffer, level, form == ATH_LOG_COLOURED);
+	member_done(line);
+	if (form == ATH_LOG_JSON) {
+		ath_log_text(line, "message", message);
+		return;
+	}
+	put_pieces(&line->buffer, message, strlen(message));
+	member_done(line);
+}
+
+void ath_log_begin_long(struct ath_log_line *line, const struct ath_log *log,
+			enum ath_log_level level, const char *message, char *bytes, size_t size)
+{
+	line->log = log != NULL && level <= log->level ? log : NULL;
+	if (line->log == NULL)
+		return;
+	/* all of the bytes are capacity from the start, so the buffer never grows */
+	line->buffer =
+		(struct ath_buffer){ .data = bytes, .capacity = size - END, .ceiling = size - END };
+	begin(line, level, message);
 }
 
 void ath_log_begin(struct ath_log_line *line, const struct ath_log *log, enum ath_log_level level,
 		   const char *message)
 {
-	char now[ATH_TIMESTAMP_MAX_TEXT];
-
-	line->log = log != NULL && level <= log->level ? log : NULL;
-	if (line->log == NULL)
-		return;
-	/* all of the bytes are capacity from the start, so the buffer never grows; two stay
-	 * free for the end of the line */
-	line->buffer = (struct ath_buffer){ .data = line->bytes,
-					    .capacity = sizeof line->bytes - 2,
-					    .ceiling = sizeof line->bytes - 2 };
-	line->whole = 0;
-	ath_timestamp_format(ath_timestamp_now(), now);
-	ath_buffer_printf(&line->buffer, "{\"time\":\"%s\",\"level\":\"%s\"", now,
-			  level_names[level]);
-	member_done(line);
-	ath_log_text(line, "message", message);
+	ath_log_begin_long(line, log, level, message, line->bytes, sizeof line->bytes);
 }
+
+/* ---- members ------------------------------------------------------------------------------------
+ */
 
 void ath_log_text(struct ath_log_line *line, const char *name, const char *value)
 {
 	if (line->log == NULL)
 		return;
-	member_name(line, name);
-	ath_buffer_json_text(&line->buffer, value, strlen(value));
+	put_name(line, name);
+	if (line->log->form != ATH_LOG_JSON && is_one_word(value))
+		put_pieces(&line->buffer, value, strlen(value));
+	else
+		put_quoted(&line->buffer, value);
 	member_done(line);
 }
 
@@ -62,18 +194,45 @@ void ath_log_int(struct ath_log_line *line, const char *name, int64_t value)
 {
 	if (line->log == NULL)
 		return;
-	member_name(line, name);
+	put_name(line, name);
 	ath_buffer_int64(&line->buffer, value);
+	member_done(line);
+}
+
+void ath_log_thousandths(struct ath_log_line *line, const char *name, uint64_t value)
+{
+	char digits[4] = { '.', (char)('0' + value / 100 % 10), (char)('0' + value / 10 % 10),
+			   (char)('0' + value % 10) };
+
+	if (line->log == NULL)
+		return;
+	put_name(line, name);
+	ath_buffer_int64(&line->buffer, (int64_t)(value / 1000));
+	ath_buffer_append(&line->buffer, digits, sizeof digits);
+	member_done(line);
+}
+
+void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_buffer *json)
+{
+	if (line->log == NULL)
+		return;
+	put_name(line, name);
+	ath_buffer_append(&line->buffer, json->data, json->length);
+	line->buffer.failed = line->buffer.failed || json->failed;
 	member_done(line);
 }
 
 void ath_log_end(struct ath_log_line *line)
 {
+	char *end;
 	ssize_t written;
 
 	if (line->log == NULL)
 		return;
-	memcpy(line->bytes + line->whole, "}\n", 2);
-	written = write(line->log->fd, line->bytes, line->whole + 2);
+	end = line->buffer.data + line->whole;
+	if (line->log->form == ATH_LOG_JSON)
+		*end++ = '}';
+	*end++ = '\n';
+	written = write(line->log->fd, line->buffer.data, (size_t)(end - line->buffer.data));
 	(void)written; /* there is nowhere left to tell of it */
 }

@@ -1,5 +1,5 @@
 /*
- * log.h - one JSON object a line, one write a line.
+ * log.h - one JSON object a line, or text that a person reads; one write a line.
  *
  *	struct ath_log_line line;
  *
@@ -18,10 +18,14 @@ extern "C" {
 
 enum ath_log_level { ATH_LOG_ERROR, ATH_LOG_WARNING, ATH_LOG_INFO, ATH_LOG_DEBUG };
 
-/** Where lines go. Plain data: zero is errors only, to descriptor 0, so set both. */
+/** How lines look: for machines, or for a person, in black and white or at a terminal. */
+enum ath_log_form { ATH_LOG_JSON, ATH_LOG_READABLE, ATH_LOG_COLOURED };
+
+/** Where lines go. Plain data: zero is errors only, as JSON, to descriptor 0: set the first two. */
 struct ath_log {
 	int fd;
 	enum ath_log_level level; /**< the least urgent level that is still written */
+	enum ath_log_form form;
 };
 
 /** A line under construction. A line past 2 KiB loses its last members, never its form. */

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "serve/internal.h"
+#include "serve/scoreboard.h"
 
 enum { PATIENCE_MS = 1000, KEPT_MS = 1000 };
 
@@ -20,7 +20,7 @@ static struct ath_response *answer(struct ath_request *request, int status, cons
 	return response;
 }
 
-static struct ath_response *answer_live(struct ath_request *request)
+struct ath_response *ath_answer_live(struct ath_request *request)
 {
 	return answer(request, 200, "{\"status\":\"live\"}");
 }
@@ -57,7 +57,7 @@ static struct ath_response *not_ready(struct ath_request *request, const char *b
 	return response;
 }
 
-static struct ath_response *answer_ready(struct ath_request *request)
+struct ath_response *ath_answer_ready(struct ath_request *request)
 {
 	struct ath_worker *worker = ath_request_worker(request);
 
@@ -72,8 +72,38 @@ static struct ath_response *answer_ready(struct ath_request *request)
 	return answer(request, 200, "{\"status\":\"ready\"}");
 }
 
-const struct ath_route ath_health_routes[] = {
-	ATH_ROUTE(GET, "/-/live", answer_live),
-	ATH_ROUTE(GET, "/-/ready", answer_ready),
+const struct ath_route ath_own_routes[] = {
+	ATH_ROUTE(GET, "/-/live", ath_answer_live),
+	ATH_ROUTE(GET, "/-/ready", ath_answer_ready),
+	ATH_ROUTE(GET, "/-/status", ath_answer_status),
+	ATH_ROUTE(GET, "/-/metrics", ath_answer_metrics),
 	{ 0 },
 };
+
+/* ---- the status process ------------------------------------------------------------------------
+ */
+
+static const struct ath_route status_routes[] = {
+	ATH_ROUTE(GET, "/-/live", ath_answer_live),
+	ATH_ROUTE(GET, "/-/status", ath_answer_status),
+	ATH_ROUTE(GET, "/-/metrics", ath_answer_metrics),
+	{ 0 },
+};
+
+enum ath_status ath_status_open(struct ath_worker *worker, struct ath_scoreboard *board,
+				const struct ath_configuration *configuration,
+				struct ath_error *error)
+{
+	static const struct ath_route none[] = { { 0 } };
+
+	*worker = (struct ath_worker){
+		.board = board,
+		.log = &configuration->log,
+		.web = { .log = &configuration->log, .own_routes = status_routes },
+	};
+	if (ath_web_open(&worker->web, none, error) != ATH_OK)
+		return error->status;
+	if (ath_loop_open(&worker->loop, &configuration->log) != ATH_OK)
+		return ath_error_set(error, ATH_EIO, "no loop could be opened");
+	return ATH_OK;
+}

@@ -7,6 +7,9 @@
 #include "rest/internal.h"
 #include "serve/serve.h"
 
+/* How lines of the logs look; auto: readable where they go to a terminal, else JSON. */
+enum ath_log_format { ATH_LOG_FORMAT_AUTO, ATH_LOG_FORMAT_JSON, ATH_LOG_FORMAT_TEXT };
+
 /*
  * What the command line, the environment and a file say, in this order; defaults where none says
  * anything. Each member is a row of the table in options.c. Texts live as long as the process.
@@ -51,12 +54,29 @@ struct ath_configuration {
 	const char *access_file; /* off, on (where errors go), or a path; off */
 	const char *slow_file;   /* likewise; on */
 	int64_t slow_ms;         /* requests that take longer are slow; 1000; 0: none is */
+	/* auto, json or text; auto */
+	enum ath_log_format log_format;
 
 	bool sandbox; /* of the engine: for tests */
 };
 
 enum ath_status ath_configuration_read(struct ath_configuration *configuration,
 				       struct ath_error *error) ATH_MUST_CHECK;
+
+/* ---- the logs (logs.c) -----------------------------------------------------------------------
+ */
+
+/*
+ * Opens what log_file, access_file and slow_file name, and sets log, access and slow. Before the
+ * first fork, and before privileges are dropped.
+ */
+enum ath_status ath_logs_open(struct ath_configuration *configuration,
+			      struct ath_error *error) ATH_MUST_CHECK;
+/*
+ * The files were moved away: new ones are opened under the same descriptors, in each process. Not
+ * ATH_OK: one could not be; it is logged, and the old one goes on.
+ */
+enum ath_status ath_logs_reopen(const struct ath_configuration *configuration);
 
 /* ---- the worker (worker.c) --------------------------------------------------------------------
  */
@@ -82,7 +102,9 @@ struct ath_worker {
 	const struct ath_log *log;
 	void *context;
 	struct ath_tasks tasks;
-	struct ath_slot *slot; /* of the scoreboard */
+	struct ath_slot *slot;        /* of the scoreboard */
+	struct ath_timer tick;        /* when its slot is written next */
+	struct ath_scoreboard *board; /* of a process without a slot; or NULL */
 	struct {
 		int64_t until; /* for so long it is not asked again */
 		bool answers;
@@ -131,7 +153,9 @@ void ath_tasks_end(struct ath_worker *worker);
 /* ---- what the framework answers by itself (health.c) -------------------------------------------
  */
 
-/* GET /-/live and GET /-/ready */
-extern const struct ath_route ath_health_routes[];
+struct ath_response *ath_answer_live(struct ath_request *request);
+struct ath_response *ath_answer_ready(struct ath_request *request);
+struct ath_response *ath_answer_metrics(struct ath_request *request);
+struct ath_response *ath_answer_status(struct ath_request *request);
 
 #endif

@@ -26,6 +26,8 @@ struct ath_scoreboard;
 enum ath_status ath_scoreboard_open(struct ath_scoreboard **board, const struct ath_app *app,
 				    size_t slots, struct ath_error *error) ATH_MUST_CHECK;
 void ath_scoreboard_close(struct ath_scoreboard **board);
+/* The socket whose queue the pages tell; it stays the caller's. */
+void ath_scoreboard_set_listener(struct ath_scoreboard *board, int fd);
 
 /* ---- the master's -------------------------------------------------------------------------- */
 
@@ -58,8 +60,15 @@ void ath_slot_detach(struct ath_worker *worker);
 
 /* ---- the pages ------------------------------------------------------------------------------ */
 
-/* GET /-/live, /-/ready, /-/status and /-/metrics of a worker; the last two of a status process. */
+/* GET /-/live, /-/ready, /-/status and /-/metrics of a worker. */
 extern const struct ath_route ath_own_routes[];
+/*
+ * The status process answers these without /-/ready: it has a loop, and no database. What it is
+ * made of is worker->web; ath_worker_close() ends it.
+ */
+enum ath_status ath_status_open(struct ath_worker *worker, struct ath_scoreboard *board,
+				const struct ath_configuration *configuration,
+				struct ath_error *error) ATH_MUST_CHECK;
 
 /* The memory of a process in bytes, from the system; 0: it is not told. */
 uint64_t ath_process_memory(pid_t pid);

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "serve/internal.h"
+#include "serve/scoreboard.h"
 
 enum { GRACE_MS = 15000 };
 
@@ -29,7 +29,10 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 		.app = app,
 		.rest.models = app->models == NULL ? none : app->models,
 		.web = { .log = &configuration->log,
-			 .access_log = configuration->access.fd >= 0,
+			 .access = configuration->access.fd >= 0 ? &configuration->access : NULL,
+			 .slow = configuration->slow.fd >= 0 ? &configuration->slow : NULL,
+			 .slow_ms = configuration->slow_ms,
+			 .server_timing = configuration->server_timing,
 			 .spool = configuration->spool,
 			 .limits = { .body = (size_t)configuration->max_body,
 				     .in_flight = (size_t)configuration->requests_in_flight,
@@ -40,7 +43,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .cors = &app->cors,
 			 .claim = ath_idempotency_claim,
 			 .errors = app->errors,
-			 .own_routes = ath_health_routes,
+			 .own_routes = ath_own_routes,
 			 .context = &worker->rest },
 		.log = &configuration->log,
 	};

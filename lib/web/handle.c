@@ -3,6 +3,7 @@
  * room above says at the end.
  */
 #include <stdio.h>
+#include <time.h>
 
 #include "web/internal.h"
 
@@ -225,31 +226,6 @@ void ath_request_progress(struct ath_request *request)
 		ath_request_set_deadline(request, ath_now() + request->web->limits.deadline_ms);
 }
 
-static void log_request(const struct ath_request *request, int status,
-			const struct ath_output *output)
-{
-	bool bad = status >= 500 || output->end == ATH_OUTPUT_BREAKS;
-	struct ath_log_line line;
-
-	if (!request->web->access_log && !bad)
-		return;
-	ath_log_begin(&line, request->web->log, bad ? ATH_LOG_ERROR : ATH_LOG_INFO, "request");
-	ath_log_text(&line, "id", request->id);
-	ath_log_text(&line, "method",
-		     ath_param(request, "REQUEST_METHOD") == NULL
-			     ? ""
-			     : ath_param(request, "REQUEST_METHOD"));
-	ath_log_text(&line, "route", request->match.leaf == NULL ? "" : request->match.leaf->path);
-	ath_log_int(&line, "status", status);
-	ath_log_int(&line, "ms", ath_now() - request->arrived);
-	ath_log_int(&line, "statements", (int64_t)request->statements);
-	ath_log_int(&line, "rows", (int64_t)request->rows);
-	ath_log_int(&line, "bytes", (int64_t)(request->sent_bytes + output->body_length));
-	if (output->end == ATH_OUTPUT_BREAKS)
-		ath_log_text(&line, "stream", "broken off");
-	ath_log_end(&line);
-}
-
 struct ath_response *ath_request_finish(struct ath_request *request, struct ath_response *response)
 {
 	struct ath_response *(*call)(struct ath_request *, struct ath_response *) = request->finish;
@@ -277,6 +253,48 @@ static int end_stream(struct ath_request *request, struct ath_response *response
 	return sent->status;
 }
 
+/* ---- what others are told ------------------------------------------------------------------- */
+
+uint64_t ath_web_now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void begin_telling(struct ath_request *request)
+{
+	request->began_us = ath_web_now_us();
+	if (request->web->began != NULL)
+		request->web->began(request);
+}
+
+/* Arrival is known to the millisecond: it counts when the request had to wait for its fiber. */
+static uint64_t elapsed_us(const struct ath_request *request)
+{
+	uint64_t arrived_us = (uint64_t)request->arrived * 1000 + 999;
+	uint64_t waited_us = request->began_us > arrived_us ? request->began_us - arrived_us : 0;
+
+	return ath_web_now_us() - request->began_us + waited_us;
+}
+
+bool ath_request_is_slow(const struct ath_request *request)
+{
+	int64_t slow_ms = request->web->slow_ms;
+
+	return slow_ms > 0 && request->took_us >= (uint64_t)slow_ms * 1000 &&
+	       request->deadline != ATH_NEVER;
+}
+
+static void end_telling(struct ath_request *request, int status, const struct ath_output *output)
+{
+	request->took_us = elapsed_us(request);
+	if (request->web->ended != NULL)
+		request->web->ended(request, status, output);
+	ath_request_log(request, status, output);
+}
+
 void ath_web_handle(struct ath_request *request, struct ath_output *output)
 {
 	struct ath_response *response = NULL;
@@ -284,6 +302,7 @@ void ath_web_handle(struct ath_request *request, struct ath_output *output)
 
 	if (!request->begun)
 		ath_web_begin(request);
+	begin_telling(request);
 	if (request->failure == NULL && !ath_request_streams_body(request))
 		ath_request_read_body(request);
 	if (request->failure == NULL && !ath_arena_failed(request->arena))
@@ -293,5 +312,5 @@ void ath_web_handle(struct ath_request *request, struct ath_output *output)
 	response = ath_request_finish(request, ath_web_after(request, response));
 	status = request->sent != NULL ? end_stream(request, response, output)
 				       : ath_answer_render(request, response, output);
-	log_request(request, status, output);
+	end_telling(request, status, output);
 }

@@ -95,9 +95,12 @@ struct ath_web {
 	struct ath_router *router;
 	struct ath_web_limits limits;
 	const struct ath_log *log;
-	bool access_log;
-	const struct ath_cors *cors; /* NULL: nobody's pages but our own */
-	const char *spool;           /* the directory for uploads; NULL: /var/tmp */
+	const struct ath_log *access; /* a line for each request; NULL: none */
+	const struct ath_log *slow;   /* one for each that takes slow_ms or longer; NULL: none */
+	int64_t slow_ms;              /* 0: none is slow */
+	bool server_timing;           /* the header line */
+	const struct ath_cors *cors;  /* NULL: nobody's pages but our own */
+	const char *spool;            /* the directory for uploads; NULL: /var/tmp */
 	/* the application's, around all that is answered */
 	struct ath_response *(*before)(struct ath_request *request);
 	struct ath_response *(*after)(struct ath_request *request, struct ath_response *response);
@@ -109,7 +112,7 @@ struct ath_web {
 	const struct ath_error_handler *errors; /* likewise */
 	const struct ath_route *own_routes;     /* the framework's, or NULL */
 	bool tell_statements; /* of requests: those the room above has run, and their times */
-	/* The room above's: a request has a fiber and a route, or none; its answer has left. */
+	/* The room above's: a request has a fiber and a route, or none; its answer leaves now. */
 	void (*began)(struct ath_request *request);
 	void (*ended)(struct ath_request *request, int status, const struct ath_output *output);
 	void *context; /* the room above's */
@@ -181,6 +184,8 @@ struct ath_request {
 	struct ath_match match;
 	const char *id;
 	int64_t arrived, deadline;
+	uint64_t began_us, took_us;    /* when its fiber began; from its arrival until its answer */
+	uint32_t mark;                 /* of the room above, which counts it */
 	struct ath_response *failure;  /* sticks: answers whatever the handler returned */
 	const struct ath_error *error; /* of the session, when that is the answer */
 	bool error_handled;            /* by the application; streams wait for the end then */
@@ -257,6 +262,13 @@ void ath_request_reset(struct ath_request *request);
 bool ath_web_begin(struct ath_request *request);
 /* Runs the handler, and has the answer ready to send. Runs in the request's fiber. */
 void ath_web_handle(struct ath_request *request, struct ath_output *output);
+/* ath_now()'s clock in microseconds */
+uint64_t ath_web_now_us(void);
+/* Did it take longer than a request should? A stream without an end did not. */
+bool ath_request_is_slow(const struct ath_request *request);
+/* request_log.c: the lines that a request is worth. */
+void ath_request_log(const struct ath_request *request, int status,
+		     const struct ath_output *output);
 /* The room above has its word, and a failure the last. */
 struct ath_response *ath_request_finish(struct ath_request *request, struct ath_response *response);
 /* What the application makes of a problem (errors.c); other answers stay as they are. */

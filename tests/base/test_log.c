@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "base/internal.h"
 #include "json_check.h"
 
 static int ends[2];
@@ -49,7 +49,7 @@ static const char *next_line(void)
 	if (length < 0)
 		return NULL;
 	line[length] = '\0';
-	assert_in_range(length, 1, 2048);
+	assert_in_range(length, 1, 4000);
 	assert_int_equal(strlen(line), length);
 	assert_ptr_equal(strchr(line, '\n'), line + length - 1);
 	assert_ptr_equal(json_object(line, members), line + length - 1);
@@ -200,6 +200,133 @@ static void test_many_members_fill_the_line(void **state)
 	assert_in_range(count, 100, 130); /* 17 bytes each */
 }
 
+/* What a terminal would act upon, and JSON would let pass. */
+static void test_controls_are_escaped(void **state)
+{
+	static const enum ath_log_form forms[] = { ATH_LOG_JSON, ATH_LOG_READABLE,
+						   ATH_LOG_COLOURED };
+	char text[2000], *found;
+	ssize_t length;
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(forms); i++) {
+		struct ath_log_line line;
+
+		to_pipe.form = forms[i];
+		ath_log_begin(&line, &to_pipe, ATH_LOG_INFO, "a\x1b[2Jb\x7f\xc2\x9b.");
+		ath_log_text(&line, "n\x1b\n", "\r\n\x1b]0;x\x07 \xc2\x80\xc2\x9f\xc2\xa0\x7f");
+		ath_log_end(&line);
+		length = read(ends[0], text, sizeof text - 1);
+		assert_true(length > 0);
+		text[length] = '\0';
+		found = strchr(text, '\n');
+		assert_ptr_equal(found, text + length - 1);
+		/* the colour of the level is the one that is ours */
+		found = strstr(text, "a\\u001b[2Jb\\u007f\\u009b.");
+		assert_non_null(found);
+		assert_non_null(strstr(found, "n\\u001b\\n"));
+		assert_non_null(strstr(found, "\\r\\n\\u001b]0;x\\u0007 \\u0080\\u009f\xc2\xa0"
+					      "\\u007f"));
+		for (; *found != '\n'; found++)
+			assert_true((unsigned char)*found >= ' ' && *found != '\x7f');
+	}
+}
+
+/* The rest of the next line, behind the time, which must be there. */
+static const char *next_readable(void)
+{
+	static char line[5000];
+	ssize_t length = read(ends[0], line, sizeof line - 1);
+	struct ath_timestamp time;
+
+	if (length < 0)
+		return NULL;
+	line[length] = '\0';
+	assert_true(length > 25 && line[24] == ' ' && line[23] == 'Z' && line[19] == '.');
+	assert_true(ath_timestamp_parse((struct ath_text){ line, 24 }, &time));
+	return line + 25;
+}
+
+static void test_a_readable_line(void **state)
+{
+	static char value[3000];
+	struct ath_log_line line;
+
+	(void)state;
+	to_pipe.form = ATH_LOG_READABLE;
+	ath_log_begin(&line, &to_pipe, ATH_LOG_WARNING, "pipeline \"lost\"");
+	ath_log_text(&line, "reason", "it is gone");
+	ath_log_text(&line, "word", "a,b:c");
+	ath_log_text(&line, "empty", "");
+	ath_log_text(&line, "equal", "a=b");
+	ath_log_text(&line, "quote", "\"");
+	ath_log_int(&line, "tries", -3);
+	ath_log_end(&line);
+	assert_string_equal(next_readable(),
+			    "warning pipeline \\\"lost\\\" reason=\"it is gone\" word=a,b:c "
+			    "empty=\"\" equal=\"a=b\" quote=\"\\\"\" tries=-3\n");
+	to_pipe.form = ATH_LOG_COLOURED;
+	say(ATH_LOG_ERROR, "m");
+	assert_string_equal(next_readable(), "\033[1;31merror\033[0m m\n");
+	memset(value, 'v', sizeof value - 1);
+	ath_log_begin(&line, &to_pipe, ATH_LOG_INFO, "m");
+	ath_log_text(&line, "long", value);
+	ath_log_int(&line, "after", 1);
+	ath_log_end(&line);
+	assert_string_equal(next_readable(), "\033[32minfo\033[0m m after=1\n");
+}
+
+static void test_numbers_and_json(void **state)
+{
+	struct ath_buffer json;
+	struct ath_log_line line;
+
+	(void)state;
+	ath_buffer_init(&json, NULL, 100);
+	ath_buffer_string(&json, "1e3");
+	for (int readable = 0; readable < 2; readable++) {
+		to_pipe.form = readable ? ATH_LOG_READABLE : ATH_LOG_JSON;
+		ath_log_begin(&line, &to_pipe, ATH_LOG_INFO, "m");
+		ath_log_thousandths(&line, "a", 0);
+		ath_log_thousandths(&line, "b", 1234);
+		ath_log_thousandths(&line, "c", 5000001);
+		ath_log_json(&line, "d", &json);
+		ath_log_end(&line);
+		if (!readable)
+			assert_string_equal(next_line(), "level=info;message=m;a=0.000;b=1.234;"
+							 "c=5000.001;d=1e3;");
+		else
+			assert_string_equal(next_readable(),
+					    "info m a=0.000 b=1.234 c=5000.001 d=1e3\n");
+	}
+	to_pipe.form = ATH_LOG_JSON;
+	json.failed = true;
+	ath_log_begin(&line, &to_pipe, ATH_LOG_INFO, "m");
+	ath_log_json(&line, "d", &json);
+	ath_log_int(&line, "e", 1);
+	ath_log_end(&line);
+	assert_string_equal(next_line(), "level=info;message=m;e=1;");
+	ath_buffer_free(&json);
+}
+
+static void test_a_line_with_room_of_its_own(void **state)
+{
+	static char bytes[4000], value[3000];
+	struct ath_log_line line;
+	const char *members;
+
+	(void)state;
+	memset(value, 'v', sizeof value - 1);
+	ath_log_begin_long(&line, &to_pipe, ATH_LOG_ERROR, "m", bytes, sizeof bytes);
+	ath_log_text(&line, "long", value);
+	ath_log_text(&line, "too", value);
+	ath_log_int(&line, "after", 3);
+	ath_log_end(&line);
+	members = next_line();
+	assert_int_equal(strncmp(members, "level=error;message=m;long=vvv", 30), 0);
+	assert_string_equal(strstr(members, "v;after"), "v;after=3;");
+}
+
 static void test_a_log_that_cannot_be_written_is_no_error(void **state)
 {
 	struct ath_log_line line;
@@ -228,6 +355,10 @@ int main(void)
 		row(test_a_member_that_is_too_long_is_dropped),
 		row(test_every_length_leaves_a_whole_line),
 		row(test_many_members_fill_the_line),
+		row(test_controls_are_escaped),
+		row(test_a_readable_line),
+		row(test_numbers_and_json),
+		row(test_a_line_with_room_of_its_own),
 		row(test_a_log_that_cannot_be_written_is_no_error),
 	};
 

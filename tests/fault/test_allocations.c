@@ -522,7 +522,7 @@ static enum result run_exchange(struct shortage *shortage, const void *with)
 {
 	struct ath_rest rest = { .models = models };
 	struct ath_web web = {
-		.log = quiet(), .access_log = true, .cors = &cors, .context = &rest
+		.log = quiet(), .access = &quiet_log, .cors = &cors, .context = &rest
 	};
 	struct served served = { .web = &web, .exchange = with, .shortage = shortage };
 	struct ath_error error = { 0 };

@@ -119,7 +119,8 @@ includes lib/*.h lib/*/*.[ch] | awk -F'\t' '
 		known = " assert ctype errno fenv float inttypes iso646 limits locale math" \
 			" setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio" \
 			" stdlib stdnoreturn string tgmath time uchar wchar wctype" \
-			" arpa/inet dirent endian fcntl fnmatch getopt glob grp linux/futex netdb" \
+			" arpa/inet dirent endian fcntl fnmatch getopt glob grp linux/futex" \
+			" linux/netlink linux/sock_diag linux/unix_diag netdb" \
 			" netinet/in netinet/tcp poll pthread pwd regex sched semaphore strings" \
 			" sys/epoll sys/eventfd sys/file sys/ioctl sys/mman sys/prctl sys/random" \
 			" sys/resource sys/select sys/sendfile sys/signalfd sys/socket sys/stat" \

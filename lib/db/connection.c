@@ -225,6 +225,9 @@ static void die(struct ath_connection *connection, const struct ath_error *error
 	if (connection->dead)
 		return;
 	connection->dead = true;
+	connection->engine->counts.lost++;
+	if (connection->head == connection->tail) /* else it has been counted where it came */
+		ath_engine_count_error(connection->engine, error);
 	ath_watch_remove(connection->engine->loop, &connection->watch);
 	ath_loop_forget_turn_end(connection->engine->loop, &connection->flush);
 	for (; connection->head != connection->tail; connection->head++)
@@ -389,6 +392,8 @@ static enum ath_status send_batch(struct ath_connection *connection, struct ath_
 	enum ath_status status;
 
 	batch->sent = true;
+	connection->engine->counts.batches++;
+	connection->engine->counts.statements += batch->count;
 	status = send_all(connection, batch);
 	if (status != ATH_OK) {
 		ath_error_set(&batch->error, status == ATH_EIO ? ATH_EUNAVAILABLE : status,
@@ -543,12 +548,18 @@ static bool receive(struct ath_connection *connection, bool *broken)
 {
 	struct expected expected = *first_expected(connection);
 	struct ath_error dropped, *error = &dropped;
+	enum ath_outcome outcome;
 	void *result = NULL;
+	bool first;
 
 	ath_error_clear(&dropped);
 	if (expected.batch != NULL)
 		error = &expected.batch->error;
-	switch (connection->driver->receive(connection->handle, &result, error)) {
+	first = error->status == ATH_OK;
+	outcome = connection->driver->receive(connection->handle, &result, error);
+	if (outcome == ATH_OUTCOME_ERROR && first)
+		ath_engine_count_error(connection->engine, error);
+	switch (outcome) {
 	case ATH_OUTCOME_NONE:
 		return false;
 	case ATH_OUTCOME_RESULT:

@@ -267,11 +267,15 @@ static void connect_done(struct ath_job *job)
 			ath_error_set(&connecting->error, ATH_ENOMEM, "out of memory");
 		}
 	}
-	if (connection != NULL)
+	if (connection != NULL) {
+		engine->counts.connects++;
 		connecting->retry->delay = connecting->retry->at = 0;
-	else
+	} else {
+		engine->counts.failed_connects++;
+		ath_engine_count_error(engine, &connecting->error);
 		ath_engine_back_off(engine, connecting->retry, "the database cannot be reached",
 				    &connecting->error);
+	}
 	connecting->opened(engine, connection);
 	free(connecting);
 }

@@ -22,6 +22,13 @@ struct ath_pool_wait {
 	struct ath_pool_wait *next;
 };
 
+/* What it has done so far. */
+struct ath_engine_counts {
+	uint64_t statements, batches, connects, failed_connects, lost, pool_timeouts;
+	struct ath_sqlstate_count sqlstates[ATH_SQLSTATES];
+	size_t sqlstate_count;
+};
+
 struct ath_engine {
 	struct ath_loop *loop;
 	bool own_loop;
@@ -57,6 +64,7 @@ struct ath_engine {
 	struct ath_pool_wait *pool_waits, **pool_waits_tail;
 
 	struct ath_retry retry;
+	struct ath_engine_counts counts;
 
 	char *listen_text; /* the option's URL; NULL: there is none */
 	struct ath_url listen_url;
@@ -136,6 +144,9 @@ void ath_engine_end_cancels(struct ath_engine *engine);
 void ath_engine_discard(struct ath_engine *engine, struct ath_connection *connection);
 /* A connection has died by itself: whoever has it must let go. */
 void ath_engine_lost(struct ath_engine *engine, struct ath_connection *connection);
+
+/* An error of the server's; one without an SQLSTATE is none. (engine_stats.c) */
+void ath_engine_count_error(struct ath_engine *engine, const struct ath_error *error);
 
 /* Has a batch come back? */
 bool ath_connection_is_used(const struct ath_connection *connection);

@@ -146,6 +146,18 @@ struct ath_engine_stats {
 };
 void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_stats *stats);
 
+/*
+ * Compares what so many processes with such an engine may open with what the server allows this
+ * role in this database, and says in text how it comes to that. It waits for the server a second at
+ * most, inside a fiber or outside, and not at all behind a pooler, whose limit it is then. The
+ * connection it opens is the first pipeline.
+ *
+ * ATH_EINVAL: the server allows fewer. Another error of a connection has the server's SQLSTATE, if
+ * it was the server who refused it.
+ */
+enum ath_status ath_engine_check_limits(struct ath_engine *engine, size_t processes, char *text,
+					size_t size, struct ath_error *error) ATH_MUST_CHECK;
+
 /* A connection for a transaction, lent until it is given back. */
 enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connection **connection,
 				    int64_t deadline, struct ath_error *error) ATH_MUST_CHECK;

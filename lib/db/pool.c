@@ -125,10 +125,12 @@ static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_
 				  deadline < patience ? deadline : patience);
 	if (!wait->waiter.done)
 		leave_queue(engine, wait);
-	if (status == ATH_ETIMEDOUT && ath_now() >= patience)
+	if (status == ATH_ETIMEDOUT && ath_now() >= patience) {
+		engine->counts.pool_timeouts++;
 		return ath_error_set(wait->error, ATH_EUNAVAILABLE,
 				     "all %zu connections were busy for %d ms", pool_limit(engine),
 				     engine->options.pool_timeout_ms);
+	}
 	if (status != ATH_OK)
 		ath_error_set(wait->error, status, "waiting for a connection: %s",
 			      ath_status_text(status));

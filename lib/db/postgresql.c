@@ -187,6 +187,28 @@ static char *start_options(const struct ath_url *url)
 	return text;
 }
 
+/*
+ * Why the server refused: libpq 15 tells the SQLSTATE of that in the text alone, if it was asked to
+ * before. So it is asked, and the server as well.
+ */
+static void find_sqlstate(PGconn *connection, struct ath_error *error)
+{
+	static const char mark[] = "FATAL:  ";
+	char sqlstate[sizeof error->sqlstate];
+	const char *at;
+
+	if (strstr(error->message, mark) == NULL)
+		return;
+	PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+	PQreset(connection);
+	at = strstr(PQerrorMessage(connection), mark);
+	if (at == NULL)
+		return;
+	snprintf(sqlstate, sizeof sqlstate, "%s", at + strlen(mark));
+	if (strspn(sqlstate, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == sizeof sqlstate - 1)
+		copy_field(error->sqlstate, sizeof error->sqlstate, sqlstate);
+}
+
 static enum ath_status pg_open(void **handle, const struct ath_url *url, struct ath_error *error)
 {
 	char timeout[16], *options = start_options(url);
@@ -209,10 +231,12 @@ static enum ath_status pg_open(void **handle, const struct ath_url *url, struct 
 	free(options);
 	if (connection == NULL)
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
-	if (PQstatus(connection) != CONNECTION_OK)
+	if (PQstatus(connection) != CONNECTION_OK) {
 		connection_error(connection, error);
-	else if (set_up(connection, error) == ATH_OK)
+		find_sqlstate(connection, error);
+	} else if (set_up(connection, error) == ATH_OK) {
 		*handle = connection;
+	}
 	if (*handle == NULL)
 		PQfinish(connection);
 	return error->status;

@@ -43,6 +43,7 @@ struct ath_fiber {
 	struct ath_waiter *waiter; /* the wait it is in */
 	struct ath_timer timer;    /* that wait's deadline */
 	int64_t deadline;
+	uint32_t mark;
 	bool cancelled;
 	char *stack; /* guard page included */
 	unsigned valgrind_id;
@@ -81,6 +82,18 @@ int64_t ath_fiber_deadline(void)
 void ath_fiber_set_deadline(struct ath_fiber *fiber, int64_t deadline)
 {
 	fiber->deadline = deadline;
+}
+
+void ath_fiber_set_mark(struct ath_fiber *fiber, uint32_t mark)
+{
+	struct ath_loop_observer *observer = ath_loop_observer(fiber->pool->loop);
+
+	if (fiber == current && observer->report != NULL) {
+		if (fiber->mark != 0)
+			ath_observe_left(observer, fiber->mark);
+		ath_observe_mark(observer, mark);
+	}
+	fiber->mark = mark;
 }
 
 /* ---- switching ------------------------------------------------------------------------ */
@@ -218,6 +231,7 @@ enum ath_status ath_loop_spawn(struct ath_loop *loop, void (*task)(void *arg), v
 	fiber->task = task;
 	fiber->arg = arg;
 	fiber->deadline = deadline;
+	fiber->mark = 0;
 	fiber->cancelled = false;
 	pool->live_count++;
 	make_ready(fiber);
@@ -265,15 +279,28 @@ bool ath_fiber_any_ready(const struct ath_fiber_pool *pool)
 	return pool->ready != NULL;
 }
 
-void ath_fiber_run_ready(struct ath_fiber_pool *pool)
+static void enter_observed(struct ath_fiber *fiber, struct ath_loop_observer *observer)
 {
+	ath_observe_mark(observer, fiber->mark);
+	enter(fiber);
+	ath_observe_left(observer, fiber->mark);
+	ath_observe_mark(observer, 0);
+}
+
+void ath_fiber_run_ready(struct ath_fiber_pool *pool, struct ath_loop_observer *observer)
+{
+	if (pool->ready != NULL && observer != NULL)
+		ath_observe_fibers(observer);
 	while (pool->ready != NULL) {
 		struct ath_fiber *fiber = pool->ready;
 
 		pool->ready = fiber->next;
 		if (pool->ready == NULL)
 			pool->ready_tail = &pool->ready;
-		enter(fiber);
+		if (observer == NULL)
+			enter(fiber);
+		else
+			enter_observed(fiber, observer);
 	}
 	free_idle(pool, IDLE_FIBERS);
 }

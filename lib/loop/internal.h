@@ -45,11 +45,14 @@ struct ath_loop_report {
 
 /*
  * Has the loop write its report, which must outlive it, and call blocked() behind a fiber that has
- * kept the loop for limit_ms or longer without a wait; 0: it is never called.
+ * kept the loop for limit_ms or longer without a wait; 0: it is never called. Outside any fiber.
  */
 void ath_loop_watch_itself(struct ath_loop *loop, struct ath_loop_report *report, int64_t limit_ms,
 			   void (*blocked)(uint32_t mark, int64_t ms, void *arg), void *arg);
-/* The number by which the room above knows what a fiber does. */
+/*
+ * The number by which the room above knows what a fiber does; 0 for a new one. What the current
+ * fiber has kept the loop for until now is told by the old number, so that it may be given away.
+ */
 void ath_fiber_set_mark(struct ath_fiber *fiber, uint32_t mark);
 
 /* ---- descriptors ------------------------------------------------------------------------ */
@@ -138,13 +141,34 @@ struct ath_fiber_pool;
 enum ath_status ath_fiber_pool_open(struct ath_fiber_pool **pool, struct ath_loop *loop);
 void ath_fiber_pool_close(struct ath_fiber_pool **pool);
 struct ath_fiber_pool *ath_loop_fiber_pool(const struct ath_loop *loop);
-/* Runs what is ready until nothing is. */
-void ath_fiber_run_ready(struct ath_fiber_pool *pool);
+/* Runs what is ready until nothing is. observer NULL: nobody watches. */
+struct ath_loop_observer;
+void ath_fiber_run_ready(struct ath_fiber_pool *pool, struct ath_loop_observer *observer);
 bool ath_fiber_any_ready(const struct ath_fiber_pool *pool);
 /* One turn, waiting no longer than until the deadline. */
 void ath_loop_turn(struct ath_loop *loop, int64_t deadline);
 /* Calls what asked for the end of the turn. */
 void ath_loop_end_turn(struct ath_loop *loop);
+
+/* Between loop.c, fiber.c and report.c. */
+struct ath_loop_observer {
+	struct ath_loop_report *report; /* NULL: nobody watches, and none of these is called */
+	int64_t limit_us;
+	void (*blocked)(uint32_t mark, int64_t ms, void *arg);
+	void *arg;
+	int64_t began_us; /* the turn */
+	int64_t seen_us;  /* when the clock was read last */
+};
+struct ath_loop_observer *ath_loop_observer(struct ath_loop *loop);
+void ath_observe_turn(struct ath_loop_observer *observer);
+/* The first fiber of a turn is about to run. */
+void ath_observe_fibers(struct ath_loop_observer *observer);
+/* The fiber that runs now; 0: none does. */
+void ath_observe_mark(struct ath_loop_observer *observer, uint32_t mark);
+/* The fiber of this mark has been left, or does something else from now on. */
+void ath_observe_left(struct ath_loop_observer *observer, uint32_t mark);
+/* unseen: something was done since the clock was read last. */
+void ath_observe_turn_end(struct ath_loop_observer *observer, bool unseen);
 
 /* ---- offload -------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ struct ath_loop {
 	void (*caught)(int signal, void *arg);
 	void *caught_arg;
 	struct ath_log log;
+	struct ath_loop_observer observer;
 	bool stop;
 	struct epoll_event events[EVENTS_A_TURN];
 };
@@ -86,6 +87,11 @@ struct ath_fiber_pool *ath_loop_fiber_pool(const struct ath_loop *loop)
 	return loop->fibers;
 }
 
+struct ath_loop_observer *ath_loop_observer(struct ath_loop *loop)
+{
+	return &loop->observer;
+}
+
 struct ath_offload **ath_loop_offload_pool(struct ath_loop *loop)
 {
 	return &loop->offload;
@@ -121,10 +127,15 @@ void ath_watch_remove(struct ath_loop *loop, struct ath_watch *watch)
 			loop->events[i].data.ptr = NULL;
 }
 
-static void dispatch(struct ath_loop *loop, int timeout)
+static void wait_for_events(struct ath_loop *loop, int timeout)
 {
 	loop->count = epoll_wait(loop->epoll, loop->events, EVENTS_A_TURN, timeout);
-	for (loop->taken = 0; loop->taken < loop->count;) {
+	loop->taken = 0;
+}
+
+static void dispatch(struct ath_loop *loop)
+{
+	while (loop->taken < loop->count) {
 		struct epoll_event *event = &loop->events[loop->taken++];
 		struct ath_watch *watch = event->data.ptr;
 
@@ -264,10 +275,20 @@ static int patience(struct ath_loop *loop, int64_t deadline)
 
 void ath_loop_turn(struct ath_loop *loop, int64_t deadline)
 {
-	dispatch(loop, patience(loop, deadline));
+	struct ath_loop_observer *observer = loop->observer.report == NULL ? NULL : &loop->observer;
+	bool unseen; /* something was done since the clock was read last */
+
+	wait_for_events(loop, patience(loop, deadline));
+	if (observer != NULL)
+		ath_observe_turn(observer);
+	dispatch(loop);
 	fire_timers(loop);
-	ath_fiber_run_ready(loop->fibers);
+	unseen = !ath_fiber_any_ready(loop->fibers);
+	ath_fiber_run_ready(loop->fibers, observer);
+	unseen = unseen || loop->ends != NULL;
 	ath_loop_end_turn(loop);
+	if (observer != NULL)
+		ath_observe_turn_end(observer, unseen);
 }
 
 void ath_loop_run(struct ath_loop *loop)

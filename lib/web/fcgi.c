@@ -29,6 +29,7 @@ enum {
 	ACCEPTS_A_TURN = 64,
 	FREE_REQUESTS = 128,
 	BRAKE_MS = 100,          /* after accept failed for want of descriptors or memory */
+	PAUSE_MS = 20,           /* until another look whether more may be accepted */
 	PIECES = 64,             /* iovecs in one writev */
 	MAX_CONNECTIONS = 65535, /* what FCGI_GET_VALUES can be told */
 };
@@ -46,6 +47,7 @@ struct connection {
 	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
 	struct ath_waiter *input;    /* or for more of the body */
 	bool receiving;              /* the body comes while the request is QUEUED or BUSY */
+	bool placed;                 /* BUSY, and counted in flight */
 	bool lingers;                /* BUSY with an open-ended answer */
 	size_t body_at;              /* where the handler is in raw_body, when receiving */
 	struct ath_timer arrival;    /* until when the request must have come */
@@ -60,10 +62,17 @@ struct ath_fcgi_server {
 	struct ath_loop *loop;
 	const struct ath_web *web;
 	struct ath_watch listener;
-	struct ath_timer brake;
+	bool listening;         /* the listener is watched */
+	bool has_share;         /* or it is not because of web->may_accept */
+	struct ath_timer brake; /* until another try, while it is not */
 	struct connection *connections;
-	struct connection *queue, **queue_tail; /* whole requests beyond limits.in_flight */
-	size_t connection_count, in_flight, lingering;
+	struct connection *queue, **queue_tail; /* requests beyond limits.in_flight */
+	size_t connection_count, in_flight, queued, lingering;
+	uint64_t accepted, refused;
+	struct {
+		int64_t since; /* 0: none lately */
+		uint64_t count;
+	} refusals;                  /* that have not been logged yet */
 	struct ath_buffer swallowed; /* where bytes go that nobody wants: it has failed */
 	struct ath_request *free_requests;
 	size_t free_count;
@@ -77,6 +86,7 @@ struct ath_fcgi_server {
 static const uint32_t reading_events = EPOLLIN | EPOLLRDHUP;
 
 static bool start(struct connection *connection);
+static bool refuse(struct connection *connection);
 
 /* ---- requests are kept for the next one ------------------------------------------------- */
 
@@ -105,27 +115,54 @@ static void give_request(struct ath_fcgi_server *server, struct ath_request *req
 
 /* ---- connections ------------------------------------------------------------------------- */
 
+/* Where several processes listen, one of them alone is woken: such a watch cannot be changed. */
+static const uint32_t listening_events = EPOLLIN | EPOLLEXCLUSIVE;
+
+static bool may_accept(const struct ath_fcgi_server *server)
+{
+	const struct ath_web *web = server->web;
+
+	return web->may_accept == NULL || web->may_accept(web, server->connection_count);
+}
+
+static void pause_listening(struct ath_fcgi_server *server, int64_t pause_ms)
+{
+	if (server->listening)
+		ath_watch_remove(server->loop, &server->listener);
+	server->listening = false;
+	ath_timer_start(server->loop, &server->brake, ath_now() + pause_ms);
+}
+
 static void listen_again(struct ath_fcgi_server *server)
 {
-	bool full = server->in_flight >= server->web->limits.in_flight;
-	bool wanted = !server->draining && !full && server->brake.link == NULL;
-
-	if (server->listener.fd >= 0)
-		ath_watch_change(server->loop, &server->listener, wanted ? EPOLLIN : 0);
+	if (server->draining)
+		return;
+	server->has_share = !may_accept(server);
+	if (server->listening)
+		return;
+	if (server->has_share) {
+		pause_listening(server, PAUSE_MS);
+	} else if (ath_watch_add(server->loop, &server->listener) == ATH_OK) {
+		ath_timer_stop(server->loop, &server->brake);
+		server->listening = true;
+	} else {
+		pause_listening(server, BRAKE_MS);
+	}
 }
 
 static void unqueue(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
+	struct connection **at = &server->queue;
 
-	for (struct connection **at = &server->queue; *at != NULL; at = &(*at)->next_queued) {
-		if (*at == connection) {
-			*at = connection->next_queued;
-			if (*at == NULL)
-				server->queue_tail = at;
-			return;
-		}
-	}
+	while (*at != connection)
+		at = &(*at)->next_queued;
+	*at = connection->next_queued;
+	if (*at == NULL)
+		server->queue_tail = at;
+	server->queued--;
+	connection->state = READING;
+	ath_timer_stop(server->loop, &connection->arrival);
 }
 
 /* Once, and last of all: the server may be closed in it. */
@@ -163,6 +200,8 @@ static void close_connection(struct connection *connection)
 	server->connection_count--;
 	if (server->draining && server->connection_count == 0)
 		tell_drained(server);
+	else if (server->listening || server->has_share)
+		listen_again(server);
 }
 
 /* The other side has left while a request is being answered: its reads may stop. */
@@ -190,6 +229,12 @@ static void arrival_passed(struct ath_timer *timer)
 	struct connection *connection = container_of(timer, struct connection, arrival);
 	struct ath_log_line line;
 
+	if (connection->state == QUEUED) {
+		unqueue(connection);
+		if (!refuse(connection))
+			close_connection(connection);
+		return;
+	}
 	ath_log_begin(&line, connection->server->web->log, ATH_LOG_WARNING,
 		      "a request did not arrive in time");
 	ath_log_end(&line);
@@ -308,17 +353,18 @@ static void next_queued(struct ath_fcgi_server *server)
 		struct connection *connection = server->queue;
 
 		unqueue(connection);
-		connection->state = READING;
 		if (!start(connection))
 			close_connection(connection);
 	}
 }
 
-static void not_in_flight(struct ath_fcgi_server *server)
+static void give_place(struct connection *connection)
 {
-	server->in_flight--;
-	next_queued(server);
-	listen_again(server);
+	if (!connection->placed)
+		return;
+	connection->placed = false;
+	connection->server->in_flight--;
+	next_queued(connection->server);
 }
 
 /* What is left of the body has to come before the next request does. */
@@ -349,9 +395,8 @@ static void request_fiber(void *arg)
 	connection->state = IDLE;
 	if (connection->lingers)
 		server->lingering--;
-	else
-		not_in_flight(server); /* those before this one's next, which came later */
 	connection->lingers = false;
+	give_place(connection); /* to those before this one's next, which came later */
 	if (connection->gone || output.end == ATH_OUTPUT_BREAKS ||
 	    (!connection->reader.keep && !connection->receiving))
 		close_connection(connection);
@@ -361,25 +406,86 @@ static void request_fiber(void *arg)
 		feed_rest(connection);
 }
 
-/* False: the connection must be closed. */
-static bool start(struct connection *connection)
+static bool has_place(const struct connection *connection)
+{
+	const struct ath_fcgi_server *server = connection->server;
+	const struct ath_leaf *leaf = connection->request->match.leaf;
+	size_t own = leaf != NULL && leaf->own ? ATH_OWN_PLACES : 0;
+
+	return server->in_flight < server->web->limits.in_flight + own;
+}
+
+static void enqueue(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
-	struct ath_request *request = connection->request;
 
-	if (server->in_flight >= server->web->limits.in_flight) {
-		connection->state = QUEUED;
-		connection->next_queued = NULL;
-		*server->queue_tail = connection;
-		server->queue_tail = &connection->next_queued;
-		return true;
-	}
-	if (ath_loop_spawn(server->loop, request_fiber, connection, request->deadline,
+	connection->state = QUEUED;
+	connection->next_queued = NULL;
+	*server->queue_tail = connection;
+	server->queue_tail = &connection->next_queued;
+	server->queued++;
+	ath_timer_start(server->loop, &connection->arrival, connection->request->deadline);
+}
+
+/* False: the connection must be closed. */
+static bool run(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	if (ath_loop_spawn(server->loop, request_fiber, connection, connection->request->deadline,
 			   &connection->fiber) != ATH_OK)
 		return false;
 	connection->state = BUSY;
-	server->in_flight++;
-	listen_again(server);
+	return true;
+}
+
+/* In a line a second: there may be very many. */
+static void log_refusals(struct ath_fcgi_server *server)
+{
+	enum { A_SECOND = 1000 };
+	int64_t now = ath_now();
+	struct ath_log_line line;
+
+	server->refusals.count++;
+	if (now - server->refusals.since < A_SECOND)
+		return;
+	ath_log_begin(&line, server->web->log, ATH_LOG_WARNING,
+		      "requests are refused: there is too much to do");
+	ath_log_int(&line, "refused", (int64_t)server->refusals.count);
+	ath_log_int(&line, "in_flight", (int64_t)server->in_flight);
+	ath_log_int(&line, "queued", (int64_t)server->queued);
+	ath_log_end(&line);
+	server->refusals.since = now;
+	server->refusals.count = 0;
+}
+
+/* Without its handler, and beside the requests in flight. */
+static bool refuse(struct connection *connection)
+{
+	struct ath_request *request = connection->request;
+
+	connection->server->refused++;
+	log_refusals(connection->server);
+	request->refused = true;
+	ath_request_fail(request, ath_problem_full(request, 503, NULL,
+						   "there is too much to do: try again", NULL, 1));
+	return run(connection);
+}
+
+static bool start(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+
+	if (has_place(connection)) {
+		if (!run(connection))
+			return false;
+		connection->placed = true;
+		server->in_flight++;
+		return true;
+	}
+	if (server->queued >= server->web->limits.queued)
+		return refuse(connection);
+	enqueue(connection);
 	return true;
 }
 
@@ -447,7 +553,7 @@ static bool linger(struct ath_request *request)
 	server->lingering++;
 	if (server->draining)
 		ath_fiber_cancel(connection->fiber);
-	not_in_flight(server);
+	give_place(connection);
 	return true;
 }
 
@@ -504,14 +610,19 @@ static bool begin_request(struct connection *connection)
 	return true;
 }
 
+/* Waiting for a place counts. */
 static bool start_now(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
+	struct ath_request *request = connection->request;
+	const struct ath_leaf *leaf = request->match.leaf;
+	int64_t deadline_ms = server->web->limits.deadline_ms;
 
 	ath_timer_stop(server->loop, &connection->arrival);
-	connection->request->arrived = ath_now();
-	connection->request->deadline =
-		connection->request->arrived + server->web->limits.deadline_ms;
+	if (leaf != NULL && leaf->route->deadline_ms > 0)
+		deadline_ms = leaf->route->deadline_ms;
+	request->arrived = ath_now();
+	request->deadline = request->arrived + deadline_ms;
 	return start(connection);
 }
 
@@ -714,6 +825,7 @@ static bool add_connection(struct ath_fcgi_server *server, int fd)
 		connection->next->previous = connection;
 	server->connections = connection;
 	server->connection_count++;
+	server->accepted++;
 	return true;
 }
 
@@ -731,8 +843,7 @@ static void brake(struct ath_fcgi_server *server)
 	ath_log_text(&line, "reason", strerror(errno));
 	ath_log_int(&line, "connections", (int64_t)server->connection_count);
 	ath_log_end(&line);
-	ath_timer_start(server->loop, &server->brake, ath_now() + BRAKE_MS);
-	listen_again(server);
+	pause_listening(server, BRAKE_MS);
 }
 
 static void listener_ready(struct ath_watch *watch, uint32_t events)
@@ -741,8 +852,14 @@ static void listener_ready(struct ath_watch *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
 
+		server->has_share = !may_accept(server);
+		if (server->has_share) {
+			pause_listening(server, PAUSE_MS);
+			return;
+		}
+		fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
 		if (fd < 0) {
@@ -775,22 +892,36 @@ enum ath_status ath_fcgi_serve(struct ath_fcgi_server **server, struct ath_loop 
 	made->queue_tail = &made->queue;
 	made->swallowed.failed = true;
 	made->brake.fire = brake_off;
-	made->listener = (struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = listener_ready };
+	made->listener =
+		(struct ath_watch){ .fd = fd, .events = listening_events, .ready = listener_ready };
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    ath_watch_add(loop, &made->listener) != ATH_OK) {
 		free(made);
 		return ath_error_set(error, ATH_EIO, "the socket cannot be listened on: %s",
 				     strerror(errno));
 	}
+	made->listening = true;
 	*server = made;
 	return ATH_OK;
 }
 
+void ath_fcgi_get_stats(const struct ath_fcgi_server *server, struct ath_fcgi_stats *stats)
+{
+	*stats = (struct ath_fcgi_stats){
+		.connections = server->connection_count,
+		.in_flight = server->in_flight,
+		.queued = server->queued,
+		.streams = server->lingering,
+		.accepted = server->accepted,
+		.refused = server->refused,
+	};
+}
+
 static void stop_listening(struct ath_fcgi_server *server)
 {
-	if (server->listener.fd >= 0)
+	if (server->listening)
 		ath_watch_remove(server->loop, &server->listener);
-	server->listener.fd = -1;
+	server->listening = false;
 	ath_timer_stop(server->loop, &server->brake);
 }
 
@@ -841,7 +972,7 @@ void ath_fcgi_close(struct ath_fcgi_server **server)
 	stop_listening(old);
 	ath_timer_stop(old->loop, &old->grace);
 	old->drained = NULL;
-	old->draining = true; /* listen_again() is done with */
+	old->draining = true; /* no more listening */
 	close_all(old);
 	while (old->free_requests != NULL) {
 		struct ath_request *request = old->free_requests;

@@ -25,6 +25,7 @@ enum ath_status ath_web_open(struct ath_web *web, const struct ath_route *routes
 	limits->arena = limits->arena == 0 ? usual.arena : limits->arena;
 	limits->streams = limits->streams == 0 ? usual.streams : limits->streams;
 	limits->in_flight = limits->in_flight == 0 ? usual.in_flight : limits->in_flight;
+	limits->queued = limits->queued == 0 ? limits->in_flight : limits->queued;
 	limits->deadline_ms = limits->deadline_ms == 0 ? usual.deadline_ms : limits->deadline_ms;
 	if (web->cors != NULL && ath_cors_check(web->cors, error) != ATH_OK)
 		return error->status;

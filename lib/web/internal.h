@@ -86,9 +86,16 @@ struct ath_web_limits {
 	size_t body;         /* 1 MiB */
 	size_t arena;        /* memory of one request; 16 MiB */
 	size_t in_flight;    /* requests at once; 1024 */
+	size_t queued;       /* that wait for a place among them; as many */
 	size_t streams;      /* open-ended answers at once; 16,384 */
 	int64_t deadline_ms; /* 30 s; also the time in which a request must arrive */
 };
+
+/*
+ * Beside limits.in_flight, for the framework's own routes: who watches over a worker is to get an
+ * answer from one that has too much to do.
+ */
+enum { ATH_OWN_PLACES = 16 };
 
 struct ath_output;
 struct ath_web {
@@ -115,6 +122,11 @@ struct ath_web {
 	/* The room above's: a request has a fiber and a route, or none; its answer leaves now. */
 	void (*began)(struct ath_request *request);
 	void (*ended)(struct ath_request *request, int status, const struct ath_output *output);
+	/*
+	 * Likewise: may a connection be accepted beside those that there are? Asked before each,
+	 * when one has gone, and every few milliseconds while the answer was no. NULL: always.
+	 */
+	bool (*may_accept)(const struct ath_web *web, size_t connections);
 	void *context; /* the room above's */
 };
 
@@ -190,6 +202,7 @@ struct ath_request {
 	const struct ath_error *error; /* of the session, when that is the answer */
 	bool error_handled;            /* by the application; streams wait for the end then */
 	bool begun;                    /* ath_web_begin() has been called */
+	bool refused;                  /* there is too much to do; the failure says so */
 
 	/* of a front that can do more than hand over whole requests; NULL: one that cannot */
 	const struct ath_front *front;

@@ -36,7 +36,8 @@ static void log_to(const struct ath_log *log, enum ath_log_level level,
 void ath_request_log(const struct ath_request *request, int status, const struct ath_output *output)
 {
 	const struct ath_web *web = request->web;
-	bool bad = status >= 500 || output->end == ATH_OUTPUT_BREAKS;
+	/* the front tells of those that it refuses, in a line for many */
+	bool bad = (status >= 500 && !request->refused) || output->end == ATH_OUTPUT_BREAKS;
 
 	if (bad)
 		log_to(web->log, ATH_LOG_ERROR, request, status, output);

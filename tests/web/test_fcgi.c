@@ -98,10 +98,15 @@ static struct ath_response *secret(struct ath_request *request)
 }
 
 static const struct ath_route routes[] = {
-	ATH_ROUTE(GET, "/hello", hello),        ATH_ROUTE(POST, "/echo", echo),
-	ATH_ROUTE(GET, "/big/<size:int>", big), ATH_ROUTE(GET, "/held", held),
-	ATH_ROUTE(GET, "/sleep", sleeper),      ATH_ROUTE(GET, "/secret", secret),
-	ATH_ROUTE(POST, "/secret", secret),     { 0 },
+	ATH_ROUTE(GET, "/hello", hello),
+	ATH_ROUTE(POST, "/echo", echo),
+	ATH_ROUTE(GET, "/big/<size:int>", big),
+	ATH_ROUTE(GET, "/held", held),
+	ATH_ROUTE(GET, "/sleep", sleeper),
+	ATH_ROUTE(GET, "/secret", secret),
+	ATH_ROUTE(POST, "/secret", secret),
+	ATH_ROUTE(GET, "/brief", secret, .deadline_ms = 20),
+	{ 0 },
 };
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -781,7 +786,7 @@ static void requests_beyond_the_limit_wait_for_their_turn(void **state)
 	int peers[CROWD];
 
 	(void)state;
-	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT });
+	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT, .queued = CROWD });
 	for (int i = 0; i < CROWD; i++)
 		say_hello(peers[i] = connect_peer());
 	for (int i = 0; i < CROWD; i++)
@@ -791,17 +796,166 @@ static void requests_beyond_the_limit_wait_for_their_turn(void **state)
 	stop_server();
 }
 
-static void connections_beyond_the_limit_wait_to_be_accepted(void **state)
+static void so_do_those_of_new_connections(void **state)
 {
 	int peers[CROWD];
 
 	(void)state;
-	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT });
+	start_server(routes, (struct ath_web_limits){ .in_flight = LIMIT, .queued = CROWD });
 	for (int i = 0; i < CROWD; i++) {
 		peers[i] = connect_peer();
 		send_request(peers[i], &(struct made_request){ .uri = "/held" });
 	}
 	all_of_a_crowd_are_served(peers);
+	stop_server();
+}
+
+static void assert_refused(int peer)
+{
+	static const char line[] = "\r\nRetry-After: 1\r\n";
+	struct answer answer;
+
+	assert_true(receive_answer(peer, &answer));
+	assert_int_equal(answer.status, 503);
+	assert_non_null(memmem(answer.bytes.data, answer.bytes.length, line, strlen(line)));
+	answer_free(&answer);
+}
+
+/* Body and all, and the connection goes on. */
+static void what_finds_no_place_in_the_queue_is_refused_at_once(void **state)
+{
+	static const char body[] = "a body that is never a request";
+	int holder, queued, late;
+
+	(void)state;
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1 });
+	holder = connect_peer();
+	queued = connect_peer();
+	late = connect_peer();
+	send_request(holder, &(struct made_request){ .uri = "/held" });
+	await(&entered);
+	send_request(queued, &kept_hello);
+	give_order(NOTHING);
+	for (int i = 0; i < 3; i++) {
+		send_request(late, &(struct made_request){ .method = "POST",
+							   .uri = "/secret",
+							   .body = body,
+							   .body_length = sizeof body,
+							   .keep = true });
+		assert_refused(late);
+	}
+	signal_eventfd(gate);
+	assert_answer(holder, 200, "ok");
+	assert_answer(queued, 200, "hello");
+	say_hello(late);
+	assert_int_equal(secrets, 0);
+	close(holder);
+	close(queued);
+	close(late);
+	stop_server();
+}
+
+static void what_waits_past_its_deadline_is_refused_unrun(void **state)
+{
+	int holder, queued;
+
+	(void)state;
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1 });
+	holder = connect_peer();
+	queued = connect_peer();
+	send_request(holder, &(struct made_request){ .uri = "/held" });
+	await(&entered);
+	send_request(queued, &(struct made_request){ .uri = "/brief", .keep = true });
+	assert_refused(queued);
+	assert_int_equal(secrets, 0);
+	signal_eventfd(gate);
+	assert_answer(holder, 200, "ok");
+	say_hello(queued);
+	close(holder);
+	close(queued);
+	stop_server();
+}
+
+static const struct ath_route own_routes[] = { ATH_ROUTE(GET, "/-/held", held), { 0 } };
+
+/* As many as there are places for; those beyond wait as others do. */
+static void the_frameworks_own_routes_pass(void **state)
+{
+	int holder, waiting, own[ATH_OWN_PLACES + 1];
+
+	(void)state;
+	server.web.own_routes = own_routes;
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1, .queued = 2 });
+	send_request(holder = connect_peer(), &(struct made_request){ .uri = "/held" });
+	await(&entered);
+	send_request(waiting = connect_peer(), &(struct made_request){ .uri = "/secret" });
+	give_order(NOTHING);
+	for (size_t i = 0; i < ATH_COUNT(own); i++)
+		send_request(own[i] = connect_peer(), &(struct made_request){ .uri = "/-/held" });
+	for (size_t i = 0; i < ATH_OWN_PLACES; i++)
+		await(&entered);
+	give_order(NOTHING);
+	assert_int_equal(sem_trywait(&entered), -1);
+	assert_int_equal(secrets, 0);
+	signal_eventfd(gate);
+	for (size_t i = 0; i < ATH_COUNT(own); i++) {
+		assert_answer(own[i], 200, "ok");
+		close(own[i]);
+	}
+	assert_answer(holder, 200, "ok");
+	assert_answer(waiting, 200, "secret");
+	close(holder);
+	close(waiting);
+	stop_server();
+}
+
+/* ---- the share of a worker
+ * ------------------------------------------------------------------------ */
+
+static atomic_size_t share;
+static atomic_int looks;
+
+static bool is_readable(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, 0) != 0;
+}
+
+static bool within_share(const struct ath_web *web, size_t connections)
+{
+	(void)web;
+	looks++;
+	return connections < share;
+}
+
+static void it_accepts_no_more_than_its_share(void **state)
+{
+	struct ath_fcgi_stats stats;
+	int first, second, third;
+
+	(void)state;
+	share = 1;
+	server.web.may_accept = within_share;
+	start_usual_server();
+	say_hello(first = connect_peer());
+	send_request(second = connect_peer(), &kept_hello);
+	for (looks = 0; looks < 3;) /* by a timer */
+		give_order(NOTHING);
+	assert_false(is_readable(second));
+	share = 2; /* the next look finds it */
+	assert_answer(second, 200, "hello");
+	send_request(third = connect_peer(), &kept_hello);
+	for (looks = 0; looks < 3;)
+		give_order(NOTHING);
+	assert_false(is_readable(third));
+	close(first); /* as it is looked when one has gone */
+	assert_answer(third, 200, "hello");
+	ath_fcgi_get_stats(server.fcgi, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(stats.accepted, 3);
+	close(second);
+	close(third);
 	stop_server();
 }
 
@@ -840,7 +994,7 @@ static void a_client_that_leaves_the_queue_is_never_run(void **state)
 	int holder, leaver, last;
 
 	(void)state;
-	start_server(routes, (struct ath_web_limits){ .in_flight = 1 });
+	start_server(routes, (struct ath_web_limits){ .in_flight = 1, .queued = 2 });
 	holder = connect_peer();
 	leaver = connect_peer();
 	last = connect_peer();
@@ -1033,7 +1187,11 @@ int main(void)
 		TEST(a_handler_whose_client_leaves_is_cancelled),
 		TEST(a_client_that_leaves_what_it_sent_ahead_is_seen),
 		TEST(requests_beyond_the_limit_wait_for_their_turn),
-		TEST(connections_beyond_the_limit_wait_to_be_accepted),
+		TEST(so_do_those_of_new_connections),
+		TEST(what_finds_no_place_in_the_queue_is_refused_at_once),
+		TEST(what_waits_past_its_deadline_is_refused_unrun),
+		TEST(the_frameworks_own_routes_pass),
+		TEST(it_accepts_no_more_than_its_share),
 		TEST(a_request_sent_ahead_waits_behind_those_who_queue),
 		TEST(a_client_that_leaves_the_queue_is_never_run),
 		TEST(without_descriptors_it_waits_and_goes_on),

@@ -265,6 +265,7 @@ packages() {
 		wanted+=(lighttpd apache2-bin fcgiwrap)
 		programs+=(lighttpd apache2 fcgiwrap)
 		command -v pgbouncer >/dev/null || wanted+=(pgbouncer)
+		command -v promtool >/dev/null || wanted+=(prometheus) programs+=(promtool)
 	fi
 	# whichever package these came from will do
 	command -v nginx >/dev/null || wanted+=(nginx-light)
@@ -289,7 +290,7 @@ packages() {
 	"${root[@]}" apt-get update -q || true
 	"${root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}" || {
 		# a web server's package counts as failed when its service does not start: none is needed
-		[[ " ${missing[*]} " =~ \ (nginx-light|lighttpd|fcgiwrap)\  ]] && type "${programs[@]}"
+		[[ " ${missing[*]} " =~ \ (nginx-light|lighttpd|fcgiwrap|prometheus)\  ]] && type "${programs[@]}"
 	} >/dev/null || die "apt-get failed. As root: apt-get install ${missing[*]}"
 }
 

@@ -16,6 +16,8 @@
 extern "C" {
 #endif
 
+#define ATH_VERSION "1.0.0" /**< of the library */
+
 #define ATH_API                     __attribute__((visibility("default")))
 #define ATH_MUST_CHECK              __attribute__((warn_unused_result))
 #define ATH_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))

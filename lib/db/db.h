@@ -160,6 +160,8 @@ struct ath_engine_options {
 	bool sandbox;
 	/** for ath_listen(), where url leads to a pooler of transactions; NULL: url will do */
 	const char *listen_url;
+	/** NULL: it is in the URL, if one is needed; a URL with another is refused */
+	const char *password;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
 	struct ath_loop *loop;     /**< the worker's; NULL: the fiber's, or one of its own */
 };

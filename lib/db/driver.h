@@ -13,6 +13,7 @@
 
 struct ath_url {
 	const char *text; /* for the driver: the engine's own options taken out */
+	const char *password; /* NULL: it is in the text, or none is needed */
 	int connect_timeout_s;
 	int statement_timeout_ms, lock_timeout_ms, idle_timeout_ms; /* 0: never */
 	bool pooler; /* of transactions: the session belongs to others between them */

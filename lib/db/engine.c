@@ -36,6 +36,7 @@ static void free_engine(struct ath_engine *engine)
 	free(engine->listening);
 	free(engine->listen_text);
 	free(engine->url_text);
+	free(engine->password);
 	free(engine);
 }
 
@@ -93,6 +94,7 @@ static void set_defaults(struct ath_engine *engine)
 	options->pool_timeout_ms = or_default(options->pool_timeout_ms, 10000);
 	engine->url = (struct ath_url){
 		.text = engine->url_text,
+		.password = engine->password,
 		.connect_timeout_s = or_default(options->connect_timeout_s, 5),
 		.statement_timeout_ms = statement_timeout,
 		.lock_timeout_ms = limit_ms(options->lock_timeout_ms, 10000),
@@ -155,6 +157,9 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 	}
 	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
 	made->pool_waits_tail = &made->pool_waits;
+	if (made->options.password != NULL &&
+	    (made->password = strdup(made->options.password)) == NULL)
+		ath_error_set(error, ATH_ENOMEM, "out of memory");
 	ath_pipeline_open(made);
 	if (url == NULL)
 		ath_error_set(error, ATH_EINVAL, "there is no database URL");

@@ -35,6 +35,7 @@ struct ath_engine {
 	bool *is_ours; /* points at false in a child: no connection crosses a fork */
 	const struct ath_driver *driver;
 	char *url_text;
+	char *password; /* NULL: it is in the URL, or none is needed */
 	struct ath_url url;
 	struct ath_engine_options options;
 	char limits[256]; /* the time limits as a statement, for each transaction of a pooler */

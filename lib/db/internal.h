@@ -100,6 +100,9 @@ bool ath_connection_is_clean(struct ath_connection *connection);
 /* An idle connection of the pool that is still good for a transaction: the system is asked. */
 bool ath_connection_is_usable(struct ath_connection *connection);
 
+/* Of libpq, as PQlibVersion() has it: 150004 is 15.4 (postgresql.c). */
+int ath_postgresql_version(void);
+
 /* ---- the engine (engine.c, pipeline.c, pool.c) --------------------------------------------- */
 
 struct ath_loop *ath_engine_loop(const struct ath_engine *engine);

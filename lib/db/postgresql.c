@@ -92,6 +92,11 @@ static void result_error(const PGresult *result, struct ath_error *error)
 		   PQresultErrorField(result, PG_DIAG_COLUMN_NAME));
 }
 
+int ath_postgresql_version(void)
+{
+	return PQlibVersion();
+}
+
 /* ---- opening and closing ----------------------------------------------------------------- */
 
 /* One for each host; an empty one is the default. libpq looks only when it connects. */
@@ -129,13 +134,21 @@ static enum ath_status pg_check(const struct ath_url *url, struct ath_error *err
 	if (options == NULL && message == NULL)
 		ath_error_set(error, ATH_ENOMEM, "out of memory");
 	else if (options == NULL)
-		ath_error_set(error, ATH_EINVAL, "%.*s", (int)before_url(message), message);
+		ath_error_set(error, ATH_EINVAL, "the database URL: %.*s", (int)before_url(message),
+			      message);
 	for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
 	     option++)
 		if (option->val != NULL && strcmp(option->keyword, "port") == 0 &&
 		    !are_ports(option->val))
-			ath_error_set(error, ATH_EINVAL, "a port is from 1 to 65535, not \"%s\"",
-				      option->val);
+			/* not which: that of user:a/b@host is the beginning of the password */
+			ath_error_set(error, ATH_EINVAL,
+				      "the database URL: a port is from 1 to 65535, and a / in a "
+				      "password is written %%2F");
+		else if (option->val != NULL && strcmp(option->keyword, "password") == 0 &&
+			 url->password != NULL)
+			ath_error_set(error, ATH_EINVAL,
+				      "there are two passwords, in the database URL and beside "
+				      "it: take one away");
 	PQconninfoFree(options);
 	PQfreemem(message);
 	return error->status;
@@ -214,14 +227,19 @@ static enum ath_status pg_open(void **handle, const struct ath_url *url, struct 
 	char timeout[16], *options = start_options(url);
 	/* what stands behind dbname wins over the URL, what stands before it does not */
 	const char *names[] = {
-		"connect_timeout",  "fallback_application_name",
-		"keepalives_idle",  "keepalives_interval",
+		"connect_timeout",
+		"fallback_application_name",
+		"keepalives_idle",
+		"keepalives_interval",
 		"keepalives_count", /* of TCP: a host that is gone is known after a minute */
-		"dbname",           "client_encoding",
-		"options",          NULL
+		"dbname",
+		"client_encoding",
+		"options",
+		"password",
+		NULL
 	};
-	const char *values[] = { timeout,   "athanor", "30",    "10", "3",
-				 url->text, "UTF8",    options, NULL };
+	const char *values[] = { timeout,   "athanor", "30",    "10",          "3",
+				 url->text, "UTF8",    options, url->password, NULL };
 	PGconn *connection = NULL;
 
 	*handle = NULL;

@@ -12,7 +12,7 @@ enum ath_log_format { ATH_LOG_FORMAT_AUTO, ATH_LOG_FORMAT_JSON, ATH_LOG_FORMAT_T
 
 /*
  * What the command line, the environment and a file say, in this order; defaults where none says
- * anything. Each member is a row of the table in options.c. Texts live as long as the process.
+ * anything. Each member is a row of the table in option_table.c.
  */
 struct ath_configuration {
 	/* the database */
@@ -58,10 +58,26 @@ struct ath_configuration {
 	enum ath_log_format log_format;
 
 	bool sandbox; /* of the engine: for tests */
+
+	const char *config;       /* the file that was read; NULL: none */
+	struct ath_arena *memory; /* of the texts; NULL: it was never read */
+	struct ath_arena *fresh;  /* of those that were read again; NULL: none was */
+	const char **sources;     /* of each option of the table; NULL: it is the default */
 };
 
+/*
+ * Reads the command line, which begins with the program's name, the environment and the file.
+ *
+ * old: what is in force in a process that runs, or NULL. What counts at a start alone, the logs'
+ * descriptors included, is then as it was there, and the memory of these texts is shared: of the
+ * two the one that is given up goes by ath_configuration_drop(), and the other is closed at the
+ * end.
+ */
 enum ath_status ath_configuration_read(struct ath_configuration *configuration,
+				       const struct ath_configuration *old, int argc, char **argv,
 				       struct ath_error *error) ATH_MUST_CHECK;
+void ath_configuration_drop(struct ath_configuration *configuration);
+void ath_configuration_close(struct ath_configuration *configuration);
 
 /* ---- the logs (logs.c) -----------------------------------------------------------------------
  */
@@ -105,6 +121,8 @@ struct ath_worker {
 	struct ath_slot *slot;        /* of the scoreboard */
 	struct ath_timer tick;        /* when its slot is written next */
 	struct ath_scoreboard *board; /* of a process without a slot; or NULL */
+	const struct ath_seat *seat;  /* NULL: it serves no socket */
+	int64_t stop_timeout_ms;
 	struct {
 		int64_t until; /* for so long it is not asked again */
 		bool answers;
@@ -129,9 +147,23 @@ void ath_worker_stop(struct ath_worker *worker);
 /* Ends what is under way still. */
 void ath_worker_close(struct ath_worker *worker);
 
-/* Serves the listening socket until TERM or INT, and what is in flight then. */
+/* What a worker is given by whoever starts it. */
+struct ath_seat {
+	int fd; /* the listening socket; -1: none, it starts and ends, to see whether it can */
+	unsigned number;                                      /* from 1; 0: it has no master */
+	struct ath_slot *slot;                                /* NULL: none */
+	size_t processes;                                     /* that the database has to bear */
+	void (*serves)(struct ath_worker *worker, void *arg); /* called when it does */
+	void *arg;
+};
+
+/*
+ * Serves the socket until TERM, and what is in flight then; a second TERM, or QUIT, waits for what
+ * is being committed alone.
+ */
 enum ath_status ath_worker_serve(const struct ath_app *app,
-				 const struct ath_configuration *configuration, int fd,
+				 const struct ath_configuration *configuration,
+				 const struct ath_seat *seat,
 				 struct ath_error *error) ATH_MUST_CHECK;
 /* Answers one CGI request. */
 enum ath_status ath_worker_cgi(const struct ath_app *app,
@@ -149,6 +181,19 @@ void ath_tasks_start(struct ath_worker *worker);
 void ath_tasks_stop(struct ath_worker *worker);
 /* Cancels all that are under way, and turns the loop until they have ended. */
 void ath_tasks_end(struct ath_worker *worker);
+
+/* ---- the master (master.c, sockets.c) ----------------------------------------------------------
+ */
+
+/*
+ * Serves the application until it is told to end, by a master and its workers, or by this process
+ * alone. It also returns in each worker: one that failed has told its master, and error has no
+ * message then.
+ */
+enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configuration *configuration,
+				 int argc, char **argv, struct ath_error *error) ATH_MUST_CHECK;
+/* Has this process been given a socket by spawn-fcgi or systemd? */
+bool ath_socket_is_given(void) ATH_MUST_CHECK;
 
 /* ---- what the framework answers by itself (health.c) -------------------------------------------
  */

@@ -1,74 +1,135 @@
-/* main.c - the command line of every application. */
+/*
+ * main.c - the command line of every application. This is the one file of the library that prints:
+ * all others make text, or an error.
+ */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "serve/internal.h"
+#include "serve/options.h"
 
-enum { FAILED = 1, USAGE = 2, FIRST_LISTEN_FD = 3 };
+enum { FAILED = 1, USAGE = 2, MAX_OUTPUT = 16 * 1024 * 1024 };
 
 struct invocation {
 	const struct ath_app *app;
-	int argc;
-	char **argv; /* behind the command */
+	int argc; /* the whole of it, for who starts the program again */
+	char **argv;
+	const char *name; /* of the command; NULL: none */
+	const struct ath_command *command;
+	char **words; /* behind it, and flags of its own; ends in NULL */
+	int word_count;
+	bool help, version, print_config;
+	const char *print_options; /* in which language */
 	struct ath_configuration configuration;
 	struct ath_error error;
+	struct ath_buffer out;
 };
+
+/* ---- saying what is wrong ---------------------------------------------------------------------
+ */
+
+/* One line, whatever somebody has put into a name; a worker has told its master, and is silent. */
+static void complain(const struct invocation *invocation)
+{
+	struct ath_error shown = invocation->error;
+
+	if (*shown.message == '\0')
+		return;
+	for (char *c = shown.message; *c != '\0'; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	fprintf(stderr, "%s: %s\n", invocation->app->name, shown.message);
+}
+
+/* A database, role or password that is wrong stays so until somebody changes the configuration. */
+static bool is_configuration(const struct ath_error *error)
+{
+	static const char *const states[] = { "3D000", "28000", "28P01" };
+
+	for (size_t i = 0; i < ATH_COUNT(states); i++)
+		if (strcmp(error->sqlstate, states[i]) == 0)
+			return true;
+	return false;
+}
 
 static int failed(const struct invocation *invocation)
 {
-	fprintf(stderr, "%s: %s\n", invocation->app->name, invocation->error.message);
-	return FAILED;
+	complain(invocation);
+	return is_configuration(&invocation->error) ? USAGE : FAILED;
 }
 
-/* ---- which socket --------------------------------------------------------------------------- */
-
-static bool is_listening(int fd)
+static int refused(const struct invocation *invocation)
 {
-	int listening = 0;
-	socklen_t length = sizeof listening;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening;
+	complain(invocation);
+	return USAGE;
 }
 
-/* systemd says how many sockets it passes, from 3 on, and to which process. */
-static int given_socket(void)
+/* Of what looks at the whole configuration by itself. */
+static int failed_or_refused(const struct invocation *invocation)
 {
-	const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-	int64_t number;
+	return invocation->error.status == ATH_EINVAL ? refused(invocation) : failed(invocation);
+}
 
-	if (count != NULL && pid != NULL && ath_text_int64(ath_text(pid), &number) &&
-	    number == getpid() && ath_text_int64(ath_text(count), &number) && number >= 1)
-		return FIRST_LISTEN_FD;
-	return is_listening(STDIN_FILENO) ? STDIN_FILENO : -1;
+static int usage_error(struct invocation *invocation, const char *format, const char *what,
+		       const char *more)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, format, what, more);
+	ath_error_set(&invocation->error, ATH_EINVAL, "%s: see %s --help", text,
+		      invocation->app->name);
+	return refused(invocation);
+}
+
+/* What was made goes out at once, and whole. */
+static int print(struct invocation *invocation, int code)
+{
+	struct ath_buffer *out = &invocation->out;
+
+	if (out->failed)
+		ath_error_set(&invocation->error, ATH_ENOMEM, "out of memory");
+	else if (fwrite(out->data, 1, out->length, stdout) != out->length || fflush(stdout) != 0)
+		ath_error_set(&invocation->error, ATH_EIO, "standard output: %s", strerror(errno));
+	else
+		return code;
+	return failed(invocation);
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
 
-static int usage_error(const struct invocation *invocation, const char *what)
+static bool has_word(const struct invocation *invocation, const char *word)
 {
-	fprintf(stderr, "%s: %s: see %s --help\n", invocation->app->name, what,
-		invocation->app->name);
-	return USAGE;
+	for (int i = 0; i < invocation->word_count; i++)
+		if (strcmp(invocation->words[i], word) == 0)
+			return true;
+	return false;
+}
+
+static enum ath_status check_directory(const char *option, const char *path, int mode,
+				       struct ath_error *error)
+{
+	struct stat about;
+
+	if (stat(path, &about) == 0 && !S_ISDIR(about.st_mode))
+		errno = ENOTDIR;
+	else if (access(path, mode) == 0)
+		return ATH_OK;
+	return ath_error_set(error, ATH_EINVAL, "%s: %s: %s", option, path, strerror(errno));
 }
 
 static int serve(struct invocation *invocation)
 {
-	int fd = given_socket();
+	struct ath_configuration *configuration = &invocation->configuration;
+	struct ath_error *error = &invocation->error;
 
-	if (invocation->argc > 0)
-		return usage_error(invocation, "serve takes no arguments");
-	if (fd < 0) {
-		ath_error_set(&invocation->error, ATH_EINVAL,
-			      "no listening socket: start it with spawn-fcgi or systemd");
-		return failed(invocation);
-	}
-	if (ath_configuration_read(&invocation->configuration, &invocation->error) != ATH_OK ||
-	    ath_worker_serve(invocation->app, &invocation->configuration, fd, &invocation->error) !=
-		    ATH_OK)
-		return failed(invocation);
+	if (check_directory("spool", configuration->spool, W_OK | X_OK, error) != ATH_OK)
+		return refused(invocation);
+	if (ath_master_serve(invocation->app, configuration, invocation->argc, invocation->argv,
+			     error) != ATH_OK)
+		return failed_or_refused(invocation);
 	return 0;
 }
 
@@ -81,89 +142,283 @@ static int migrate(struct invocation *invocation)
 {
 	/* one line says what failed: failed()'s, and not the engine's log beside it */
 	static const struct ath_log silent = { .fd = -1 };
+	const struct ath_configuration *configuration = &invocation->configuration;
 	/* a migration may take long, and so may the one that another process runs before it */
 	struct ath_engine_options options = { .statement_timeout_ms = -1,
 					      .lock_timeout_ms = -1,
+					      .password = configuration->database_password,
 					      .log = &silent };
-	bool down = invocation->argc == 1 && strcmp(invocation->argv[0], "down") == 0;
-	bool up = invocation->argc == 0 ||
-		  (invocation->argc == 1 && strcmp(invocation->argv[0], "up") == 0);
 	struct ath_error *error = &invocation->error;
 	struct ath_engine *engine = NULL;
 	enum ath_status status;
 
-	if (!up && !down)
-		return usage_error(invocation, "migrate takes up or down");
-	status = ath_configuration_read(&invocation->configuration, error);
-	if (status == ATH_OK)
-		status = ath_engine_open(&engine, invocation->configuration.database_url, &options,
-					 error);
-	if (status == ATH_OK)
-		status = (down ? ath_migrate_down : ath_migrate_up)(
-			engine, invocation->configuration.migrations, migrated, error);
+	if (check_directory("migrations", configuration->migrations, R_OK | X_OK, error) !=
+		    ATH_OK ||
+	    ath_engine_open(&engine, configuration->database_url, &options, error) != ATH_OK)
+		return refused(invocation);
+	status = (has_word(invocation, "down") ? ath_migrate_down : ath_migrate_up)(
+		engine, configuration->migrations, migrated, error);
 	ath_engine_close(&engine);
 	return status == ATH_OK ? 0 : failed(invocation);
 }
 
-static int version(struct invocation *invocation)
+static int routes(struct invocation *invocation)
 {
-	printf("%s %s\n", invocation->app->name, invocation->app->version);
-	return 0;
+	if (ath_print_routes(invocation->app, has_word(invocation, "--json"), &invocation->out,
+			     &invocation->error) != ATH_OK)
+		return refused(invocation);
+	return print(invocation, 0);
 }
 
-static int help(struct invocation *invocation);
+static int check(struct invocation *invocation)
+{
+	bool good =
+		ath_check_command(invocation->app, &invocation->configuration, &invocation->out);
 
-static const struct command {
-	const char *name, *text;
-	int (*run)(struct invocation *invocation);
-} commands[] = {
-	{ "serve", "serve FastCGI on the socket that spawn-fcgi or systemd gives", serve },
-	{ "migrate", "[up|down]: bring the database to the newest migration, or one back",
-	  migrate },
-	{ "--help", "print this", help },
-	{ "--version", "print the version", version },
-};
+	return print(invocation, good ? 0 : FAILED);
+}
+
+static int no_such_command(struct invocation *invocation, const char *name)
+{
+	char guess[ATH_GUESS_SIZE];
+
+	return usage_error(invocation, "there is no command \"%.60s\"%s", name,
+			   ath_command_guess(guess, name));
+}
 
 static int help(struct invocation *invocation)
 {
-	printf("Usage: %s COMMAND\n\n", invocation->app->name);
-	for (size_t i = 0; i < ATH_COUNT(commands); i++)
-		printf("  %-10s %s\n", commands[i].name, commands[i].text);
-	printf("\nThe environment:\n\n"
-	       "  DATABASE_URL         postgresql://user:password@host:port/database\n"
-	       "  DATABASE_LISTEN_URL  the same past a pooler, for notifications (DATABASE_URL)\n"
-	       "  ATHANOR_MIGRATIONS   the directory of the migrations (sql)\n"
-	       "  ATHANOR_LOG_LEVEL    error, warning, info or debug (info)\n"
-	       "  ATHANOR_ACCESS_LOG   on: a log line for each request (off)\n"
-	       "  TMPDIR               the directory of large uploads (/var/tmp)\n");
+	const struct ath_command *command = invocation->command;
+
+	if (command != NULL && invocation->word_count > 0 && command->words == ath_any_words) {
+		command = ath_command_find(invocation->words[0]);
+		if (command == NULL)
+			return no_such_command(invocation, invocation->words[0]);
+	}
+	ath_print_help(invocation->app->name, command, &invocation->out);
+	return print(invocation, 0);
+}
+
+static int version(struct invocation *invocation)
+{
+	int libpq = ath_postgresql_version();
+
+	ath_buffer_printf(&invocation->out, "%s %s\nathanor %s, libpq %d.%d, %s\n",
+			  invocation->app->name, invocation->app->version, ATH_VERSION,
+			  libpq / 10000, libpq % 10000,
+#ifdef __clang__
+			  "clang " __clang_version__
+#else
+			  "gcc " __VERSION__
+#endif
+	);
+	return print(invocation, 0);
+}
+
+static int print_options(struct invocation *invocation)
+{
+	if (strcmp(invocation->print_options, "man") == 0)
+		ath_print_options_man(&invocation->out);
+	else if (strcmp(invocation->print_options, "markdown") == 0)
+		ath_print_options_markdown(&invocation->out);
+	else
+		return usage_error(invocation,
+				   "--print-options is man or markdown, not \"%.60s\"%s",
+				   invocation->print_options, "");
+	return print(invocation, 0);
+}
+
+/* ---- the command line -------------------------------------------------------------------------
+ */
+
+/* False: it is none of those that go with every command. */
+static bool take_general_flag(struct invocation *invocation, const struct ath_argument *argument)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "--help", &invocation->help },
+		{ "-h", &invocation->help },
+		{ "--version", &invocation->version },
+		{ "--print-config", &invocation->print_config },
+	};
+
+	for (size_t i = 0; i < ATH_COUNT(flags); i++)
+		if (strcmp(argument->text, flags[i].name) == 0)
+			return *flags[i].flag = true;
+	if (strncmp(argument->text, "--print-options", 15) != 0 || argument->value == NULL)
+		return false;
+	invocation->print_options = argument->value;
+	return true;
+}
+
+/* Parts the command, its words and the flags that are no options of the table. */
+static enum ath_status read_command_line(struct invocation *invocation)
+{
+	struct ath_arguments arguments = { .argc = invocation->argc,
+					   .at = 1,
+					   .argv = invocation->argv };
+	struct ath_argument argument;
+
+	invocation->words = calloc((size_t)invocation->argc + 1, sizeof *invocation->words);
+	if (invocation->words == NULL)
+		return ath_error_set(&invocation->error, ATH_ENOMEM, "out of memory");
+	while (ath_next_argument(&arguments, &argument, &invocation->error)) {
+		if (argument.option != NULL ||
+		    (argument.flag && take_general_flag(invocation, &argument)))
+			continue;
+		if (invocation->name == NULL && !argument.flag)
+			invocation->name = argument.text;
+		else
+			invocation->words[invocation->word_count++] = argument.text;
+	}
+	return invocation->error.status;
+}
+
+static int refuse_flag(struct invocation *invocation, const char *flag)
+{
+	static const char *const general[] = { "--help", "--version", "--print-config",
+					       "--print-options=man", NULL };
+	char guess[ATH_GUESS_SIZE];
+	size_t length = strcspn(flag, "=");
+
+	ath_option_guess(guess, flag, length, ATH_SPELT_FLAG);
+	if (*guess == '\0')
+		ath_word_guess(guess, flag, general);
+	return usage_error(invocation, "%.60s is no option%s", flag, guess);
+}
+
+static bool is_word_of(const struct ath_command *command, const char *word)
+{
+	const char *const *known = command == NULL ? NULL : command->words;
+
+	for (; known != NULL && *known != NULL; known++)
+		if (strcmp(*known, word) == 0)
+			return true;
+	return known == ath_any_words && *word != '-';
+}
+
+/* 0: all of them make sense. Flags go first: what stands behind a wrong one may be its value. */
+static int check_words(struct invocation *invocation)
+{
+	const struct ath_command *command = invocation->command;
+	int plain = 0, wrong = 0;
+
+	for (int i = 0; i < invocation->word_count; i++) {
+		const char *word = invocation->words[i];
+		bool known = is_word_of(command, word);
+
+		if (*word == '-' && !known)
+			return refuse_flag(invocation, word);
+		plain += *word != '-';
+		wrong += !known || plain > 1;
+	}
+	if (invocation->name != NULL && command == NULL)
+		return no_such_command(invocation, invocation->name);
+	if (wrong == 0)
+		return 0;
+	return usage_error(invocation, "%s takes %s", command->name,
+			   *command->arguments == '\0' ? "no arguments" : command->arguments);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+static int read_configuration(struct invocation *invocation, bool needs_database)
+{
+	struct ath_configuration *configuration = &invocation->configuration;
+
+	if (ath_configuration_read(configuration, NULL, invocation->argc, invocation->argv,
+				   &invocation->error) == ATH_OK &&
+	    needs_database && configuration->database_url == NULL)
+		ath_error_set(&invocation->error, ATH_EINVAL,
+			      "DATABASE_URL is not set: postgresql://user@host/database");
+	return invocation->error.status == ATH_OK ? 0 : failed_or_refused(invocation);
+}
+
+static int print_configuration(struct invocation *invocation)
+{
+	int code = read_configuration(invocation, false);
+
+	if (code != 0)
+		return code;
+	ath_print_configuration(&invocation->configuration, &invocation->out);
+	return print(invocation, 0);
+}
+
+static int answer_cgi(struct invocation *invocation)
+{
+	int code = read_configuration(invocation, true);
+
+	if (code != 0)
+		return code;
+	if (ath_worker_cgi(invocation->app, &invocation->configuration, &invocation->error) !=
+	    ATH_OK)
+		return failed_or_refused(invocation);
 	return 0;
 }
 
-/* Without a command: a socket is served, a CGI request answered, a person helped. */
-static int run_without_command(struct invocation *invocation)
+static int run_command(struct invocation *invocation)
 {
-	if (given_socket() >= 0)
-		return serve(invocation);
-	if (getenv("GATEWAY_INTERFACE") == NULL)
+	static int (*const run[])(struct invocation * invocation) = {
+		[ATH_COMMAND_SERVE] = serve,   [ATH_COMMAND_MIGRATE] = migrate,
+		[ATH_COMMAND_ROUTES] = routes, [ATH_COMMAND_CHECK] = check,
+		[ATH_COMMAND_HELP] = help,
+	};
+	const struct ath_command *command = invocation->command;
+	int code = 0;
+
+	_Static_assert(ATH_COUNT(run) == ATH_COMMANDS, "every command is run by a function");
+	if (command->needs != ATH_NEEDS_NOTHING)
+		code = read_configuration(invocation, command->needs == ATH_NEEDS_DATABASE);
+	return code == 0 ? run[command - ath_commands](invocation) : code;
+}
+
+/* What asks for text comes before what does something; then a socket is served, a person helped. */
+static int run(struct invocation *invocation)
+{
+	int code;
+
+	if (invocation->name != NULL)
+		invocation->command = ath_command_find(invocation->name);
+	code = check_words(invocation);
+	if (code != 0)
+		return code;
+	if (invocation->version)
+		return version(invocation);
+	if (invocation->print_options != NULL)
+		return print_options(invocation);
+	if (invocation->help)
 		return help(invocation);
-	if (ath_configuration_read(&invocation->configuration, &invocation->error) != ATH_OK ||
-	    ath_worker_cgi(invocation->app, &invocation->configuration, &invocation->error) !=
-		    ATH_OK)
-		return failed(invocation);
-	return 0;
+	if (invocation->print_config)
+		return print_configuration(invocation);
+	if (invocation->command == NULL && ath_socket_is_given())
+		invocation->command = &ath_commands[ATH_COMMAND_SERVE];
+	if (invocation->command != NULL)
+		return run_command(invocation);
+	if (invocation->argc > 1)
+		return usage_error(invocation, "%s%s", "there is no command", "");
+	return help(invocation);
 }
 
 int ath_main(const struct ath_app *app, int argc, char **argv)
 {
-	struct invocation invocation = { .app = app };
+	struct invocation invocation = { .app = app, .argc = argc, .argv = argv };
+	int code;
 
+	ath_buffer_init(&invocation.out, NULL, MAX_OUTPUT);
 	/* web servers make arguments of a query such as "?migrate+down" (RFC 3875, 4.4) */
-	if (argc < 2 || getenv("GATEWAY_INTERFACE") != NULL)
-		return run_without_command(&invocation);
-	invocation.argc = argc - 2;
-	invocation.argv = argv + 2;
-	for (size_t i = 0; i < ATH_COUNT(commands); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(&invocation);
-	return usage_error(&invocation, "no such command");
+	if (getenv("GATEWAY_INTERFACE") != NULL)
+		invocation.argc = 1;
+	if (read_command_line(&invocation) != ATH_OK)
+		code = failed_or_refused(&invocation);
+	else if (getenv("GATEWAY_INTERFACE") != NULL && !ath_socket_is_given())
+		code = answer_cgi(&invocation);
+	else
+		code = run(&invocation);
+	ath_configuration_close(&invocation.configuration);
+	ath_buffer_free(&invocation.out);
+	free(invocation.words);
+	return code;
 }

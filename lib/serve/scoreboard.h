@@ -70,6 +70,9 @@ enum ath_status ath_status_open(struct ath_worker *worker, struct ath_scoreboard
 				const struct ath_configuration *configuration,
 				struct ath_error *error) ATH_MUST_CHECK;
 
+/* The metrics as a table of Markdown: name, type, labels, what it is. */
+void ath_metrics_document(struct ath_buffer *out);
+
 /* The memory of a process in bytes, from the system; 0: it is not told. */
 uint64_t ath_process_memory(pid_t pid);
 

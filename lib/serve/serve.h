@@ -92,12 +92,18 @@ ATH_API enum ath_status ath_add_task(struct ath_worker *worker,
  * The main() of an application. Started by spawn-fcgi or systemd it serves the socket it was
  * given; started by a web server as CGI it answers one request; with a command it does that:
  *
- *	serve               serve FastCGI on descriptor 0 or on LISTEN_FDS
- *	migrate [up|down]   bring the database of DATABASE_URL to the newest migration
- *	--help, --version
+ *	serve                      serve FastCGI on --listen, descriptor 0 or LISTEN_FDS
+ *	migrate [up|down|status]   bring the database to the newest migration, or one back
+ *	routes                     list what is answered
+ *	check                      is all there that serving needs?
+ *	status [SOCKET]            what those that serve there are doing
+ *	help [COMMAND]
  *
- * @return the exit status: 0, 1 when something failed (one line on standard error says what),
- *         2 for a command line that makes no sense
+ * Options come from flags, the environment and a file: --help lists them.
+ *
+ * @return the exit status: 0; 1 when something failed; 2 when the command line, an option or the
+ *         configuration makes no sense (one line on standard error says what, and what to do); 3 of
+ *         status: nothing runs there
  */
 ATH_API int ath_main(const struct ath_app *app, int argc, char **argv) ATH_MUST_CHECK;
 

@@ -3,17 +3,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "serve/scoreboard.h"
+#include "serve/master.h"
 
-enum { GRACE_MS = 15000 };
+enum { GRACE_MS = 15000 }; /* unless the configuration says something else */
 
 static void note(const struct ath_worker *worker, const char *message)
 {
 	struct ath_log_line line;
 
 	ath_log_begin(&line, worker->log, ATH_LOG_INFO, message);
+	if (worker->seat->number > 0)
+		ath_log_int(&line, "worker", worker->seat->number);
 	ath_log_int(&line, "pid", getpid());
 	ath_log_end(&line);
+}
+
+static int64_t grace(const struct ath_configuration *configuration)
+{
+	return configuration->stop_timeout_ms == 0 ? GRACE_MS : configuration->stop_timeout_ms;
 }
 
 enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app *app,
@@ -23,7 +30,8 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 	static const struct ath_model *const none[] = { NULL };
 	struct ath_engine_options options = { .sandbox = configuration->sandbox,
 					      .log = &configuration->log,
-					      .listen_url = configuration->listen_url };
+					      .listen_url = configuration->listen_url,
+					      .password = configuration->database_password };
 
 	*worker = (struct ath_worker){
 		.app = app,
@@ -33,6 +41,8 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .slow = configuration->slow.fd >= 0 ? &configuration->slow : NULL,
 			 .slow_ms = configuration->slow_ms,
 			 .server_timing = configuration->server_timing,
+			 .tell_statements =
+				 configuration->server_timing || configuration->slow.fd >= 0,
 			 .spool = configuration->spool,
 			 .limits = { .body = (size_t)configuration->max_body,
 				     .in_flight = (size_t)configuration->requests_in_flight,
@@ -46,6 +56,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .own_routes = ath_own_routes,
 			 .context = &worker->rest },
 		.log = &configuration->log,
+		.stop_timeout_ms = grace(configuration),
 	};
 	if (ath_models_check(worker->rest.models, error) != ATH_OK ||
 	    ath_web_open(&worker->web, app->routes, error) != ATH_OK ||
@@ -119,24 +130,33 @@ static void log_failure(const struct ath_worker *worker, const char *listener,
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
-/* The first TERM or INT finishes what is in flight; the second waits for commits alone. */
+/*
+ * The first TERM finishes what is in flight; the second, and QUIT, wait for commits alone. A
+ * terminal sends INT and HUP to a master and its workers alike: the master says what comes of it.
+ */
 static void caught(int signal, void *arg)
 {
 	struct ath_worker *worker = arg;
+	bool alone = worker->seat->number == 0;
 
-	(void)signal;
-	worker->signals++;
+	if (signal == SIGQUIT)
+		worker->signals = 2;
+	else if (signal == SIGTERM || (alone && (signal == SIGINT || signal == SIGHUP)))
+		worker->signals++;
 }
 
 static enum ath_status take_signals(struct ath_worker *worker, struct ath_error *error)
 {
+	static const int taken[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 };
 	sigset_t signals;
 
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
+	for (size_t i = 0; i < ATH_COUNT(taken); i++)
+		sigaddset(&signals, taken[i]);
+	/* a master's are blocked until now: none that was meant for this process is lost */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
-	    ath_loop_signals(worker->loop, &signals, caught, worker) != ATH_OK)
+	    ath_loop_signals(worker->loop, &signals, caught, worker) != ATH_OK ||
+	    sigprocmask(SIG_SETMASK, &signals, NULL) != 0)
 		return ath_error_set(error, ATH_EIO, "signals could not be set up");
 	return ATH_OK;
 }
@@ -189,42 +209,90 @@ static void drain(struct ath_worker *worker, int64_t stop_by)
 
 void ath_worker_stop(struct ath_worker *worker)
 {
-	int64_t stop_by = ath_now() + GRACE_MS;
+	int64_t stop_by = ath_now() + worker->stop_timeout_ms;
 
 	worker->stopping = true;
 	worker->drained = worker->server == NULL;
 	ath_tasks_stop(worker);
 	if (worker->server != NULL)
-		ath_fcgi_drain(worker->server, GRACE_MS, drained, worker);
+		ath_fcgi_drain(worker->server, worker->stop_timeout_ms, drained, worker);
 	log_failure(worker, "before_stop",
 		    call_listener(worker, worker->app->before_stop, stop_by, 2));
 	drain(worker, stop_by);
 	log_failure(worker, "after_stop",
-		    call_listener(worker, worker->app->after_stop, ath_now() + GRACE_MS, 2));
+		    call_listener(worker, worker->app->after_stop,
+				  ath_now() + worker->stop_timeout_ms, 2));
 }
 
-/* ---- the two ways of serving ---------------------------------------------------------------- */
+/* ---- the three ways of serving ----------------------------------------------------------------
+ */
+
+/* From the first request to the last. */
+static void serve(struct ath_worker *worker)
+{
+	ath_slot_set_state(worker->slot, ATH_WORKER_SERVES);
+	note(worker, "worker serves");
+	worker->seat->serves(worker, worker->seat->arg);
+	ath_worker_started(worker);
+	while (worker->signals == 0)
+		ath_loop_turn(worker->loop, ATH_NEVER);
+	note(worker, "worker leaves");
+	ath_slot_set_state(worker->slot, ATH_WORKER_LEAVES);
+	ath_worker_stop(worker);
+	note(worker, "worker ends");
+}
 
 enum ath_status ath_worker_serve(const struct ath_app *app,
-				 const struct ath_configuration *configuration, int fd,
-				 struct ath_error *error)
+				 const struct ath_configuration *configuration,
+				 const struct ath_seat *seat, struct ath_error *error)
 {
 	struct ath_worker worker;
 
 	raise_descriptors();
-	if (ath_worker_open(&worker, app, configuration, error) == ATH_OK &&
-	    take_signals(&worker, error) == ATH_OK && ath_worker_start(&worker, error) == ATH_OK &&
-	    ath_fcgi_serve(&worker.server, worker.loop, fd, &worker.web, error) == ATH_OK) {
-		note(&worker, "worker serves");
-		ath_worker_started(&worker);
-		while (worker.signals == 0)
-			ath_loop_turn(worker.loop, ATH_NEVER);
-		note(&worker, "worker leaves");
-		ath_worker_stop(&worker);
-		note(&worker, "worker ends");
+	if (ath_worker_open(&worker, app, configuration, error) == ATH_OK) {
+		worker.seat = seat;
+		worker.slot = seat->slot;
+		if (worker.slot != NULL)
+			ath_slot_attach(&worker);
+		if (take_signals(&worker, error) == ATH_OK &&
+		    ath_worker_start(&worker, error) == ATH_OK && seat->fd >= 0 &&
+		    ath_fcgi_serve(&worker.server, worker.loop, seat->fd, &worker.web, error) ==
+			    ATH_OK)
+			serve(&worker);
+		ath_slot_detach(&worker);
 	}
 	ath_worker_close(&worker);
 	return error->status;
+}
+
+/* Ends as a worker does, with nothing to wait for but the answers under way. */
+static void serve_status(struct ath_worker *worker)
+{
+	worker->seat->serves(worker, worker->seat->arg);
+	while (worker->signals == 0)
+		ath_loop_turn(worker->loop, ATH_NEVER);
+	worker->stopping = true;
+	ath_fcgi_drain(worker->server, worker->stop_timeout_ms, drained, worker);
+	drain(worker, ath_now() + worker->stop_timeout_ms);
+}
+
+enum ath_status ath_status_serve(struct ath_scoreboard *board,
+				 const struct ath_configuration *configuration,
+				 const struct ath_seat *seat, struct ath_error *error)
+{
+	struct ath_worker worker;
+	enum ath_status status = ath_status_open(&worker, board, configuration, error);
+
+	worker.seat = seat;
+	worker.stop_timeout_ms = grace(configuration);
+	if (status == ATH_OK)
+		status = take_signals(&worker, error);
+	if (status == ATH_OK)
+		status = ath_fcgi_serve(&worker.server, worker.loop, seat->fd, &worker.web, error);
+	if (status == ATH_OK)
+		serve_status(&worker);
+	ath_worker_close(&worker);
+	return status;
 }
 
 enum ath_status ath_worker_cgi(const struct ath_app *app,

@@ -101,6 +101,8 @@ static void put_head(struct ath_buffer *head, struct ath_response *response, boo
 	}
 	ath_buffer_append(head, "\r\n", 2);
 	ath_put_usual_lines(head, response);
+	if (whole && response->request->web->server_timing)
+		ath_put_server_timing(head, response->request);
 	ath_buffer_append(head, response->headers.data, response->headers.length);
 	ath_buffer_append(head, "\r\n", 2);
 }

@@ -272,7 +272,7 @@ static void begin_telling(struct ath_request *request)
 }
 
 /* Arrival is known to the millisecond: it counts when the request had to wait for its fiber. */
-static uint64_t elapsed_us(const struct ath_request *request)
+uint64_t ath_request_elapsed_us(const struct ath_request *request)
 {
 	uint64_t arrived_us = (uint64_t)request->arrived * 1000 + 999;
 	uint64_t waited_us = request->began_us > arrived_us ? request->began_us - arrived_us : 0;
@@ -280,17 +280,9 @@ static uint64_t elapsed_us(const struct ath_request *request)
 	return ath_web_now_us() - request->began_us + waited_us;
 }
 
-bool ath_request_is_slow(const struct ath_request *request)
-{
-	int64_t slow_ms = request->web->slow_ms;
-
-	return slow_ms > 0 && request->took_us >= (uint64_t)slow_ms * 1000 &&
-	       request->deadline != ATH_NEVER;
-}
-
 static void end_telling(struct ath_request *request, int status, const struct ath_output *output)
 {
-	request->took_us = elapsed_us(request);
+	request->took_us = ath_request_elapsed_us(request);
 	if (request->web->ended != NULL)
 		request->web->ended(request, status, output);
 	ath_request_log(request, status, output);

@@ -277,11 +277,15 @@ bool ath_web_begin(struct ath_request *request);
 void ath_web_handle(struct ath_request *request, struct ath_output *output);
 /* ath_now()'s clock in microseconds */
 uint64_t ath_web_now_us(void);
+/* From the arrival of the request until now. */
+uint64_t ath_request_elapsed_us(const struct ath_request *request);
 /* Did it take longer than a request should? A stream without an end did not. */
 bool ath_request_is_slow(const struct ath_request *request);
 /* request_log.c: the lines that a request is worth. */
 void ath_request_log(const struct ath_request *request, int status,
 		     const struct ath_output *output);
+/* The header line that says for how long it was worked at. */
+void ath_put_server_timing(struct ath_buffer *head, const struct ath_request *request);
 /* The room above has its word, and a failure the last. */
 struct ath_response *ath_request_finish(struct ath_request *request, struct ath_response *response);
 /* What the application makes of a problem (errors.c); other answers stay as they are. */
@@ -295,6 +299,9 @@ void ath_request_progress(struct ath_request *request);
 
 /* stream.c: refuses a body that is announced to be too large. */
 void ath_body_begin(struct ath_request *request);
+
+/* response.c: text between tags, or in quotes */
+void ath_put_html(struct ath_buffer *out, const char *text);
 
 /* fcgx.c: takes what the writer of a response still holds, if it has one. */
 void ath_fcgx_complete(struct ath_response *response);

@@ -87,7 +87,7 @@ void ath_response_header(struct ath_response *response, const char *name, const 
 /* ---- other kinds ------------------------------------------------------------------------------
  */
 
-static void put_escaped(struct ath_buffer *out, const char *text)
+void ath_put_html(struct ath_buffer *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
 		const char *escape = *text == '&'    ? "&amp;"
@@ -110,7 +110,7 @@ static bool put_directive(struct ath_buffer *out, const char **at, va_list *args
 	if (strncmp(*at, "%s", 2) == 0) {
 		const char *text = va_arg(*args, const char *);
 
-		put_escaped(out, text == NULL ? "" : text);
+		ath_put_html(out, text == NULL ? "" : text);
 		*at += 2;
 	} else if (strncmp(*at, "%lld", 4) == 0) {
 		ath_buffer_int64(out, va_arg(*args, long long));

@@ -19,6 +19,8 @@ run=$work/run
 build=$(realpath "${BUILD:-build}")
 program=$build/users
 export WORKER_PROGRAM=$program
+# the sanitizers look into a process at its end, as into one whose core may be dumped
+[ ! -e "$build/flags" ] || ! grep -q fsanitize "$build/flags" || export ATHANOR_CORE_DUMPS=on
 passed=0 failed=0 url='' database='' status='' head='' body=''
 
 clean_up() {
@@ -186,8 +188,10 @@ answers() { # PATH STATUS
 	request GET "$1" ''
 	[ "$status" = "$2" ]
 }
+# One process without a master, so that its id is that of what serves.
 start_worker() {
-	DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
+	ATHANOR_WORKERS=0 DATABASE_URL=$database \
+		spawn-fcgi -n -s "$run/app.sock" -M 0666 -b 1024 -- "$program" \
 		>/dev/null 2>>"$work/worker.log" </dev/null &
 	worker=$!
 	within "$patience" answers /-/ready 200 || fail "a new worker" "$status" 200

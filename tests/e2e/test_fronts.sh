@@ -19,6 +19,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 program=$work/users # the name that the configurations have for it; nginx's user may run it here
 export WORKER_PROGRAM=$program
+export ATHANOR_CORE_DUMPS=on # else a process may not ask the system for the most memory it had
 fronts=(nginx nginx_cgi lighttpd lighttpd_cgi apache apache_cgi)
 front='' host=api.example.org servers=()
 for rows in tests/site/*.sh; do

@@ -269,7 +269,7 @@ check_that "the same worker all the time" kill -0 "$worker"
 kill -TERM "$worker"
 ended
 sql/cluster.sh stop "$run"
-DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -- "$program" \
+ATHANOR_WORKERS=0 DATABASE_URL=$database spawn-fcgi -n -s "$run/app.sock" -M 0666 -- "$program" \
 	>/dev/null 2>>"$work/worker.log" </dev/null &
 worker=$!
 check_that "a worker starts without its database" within "$patience" answers /users/1 503

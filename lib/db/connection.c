@@ -3,7 +3,9 @@
  * order, and a ring remembers what each outcome will be for.
  *
  * Statements are prepared the first time they are used, in the batch that uses them, and
- * kept in an LRU table. If that batch fails before the server has come to the preparing, the
+ * kept in an LRU table. With a comment behind it a statement is another one for the server, which
+ * has it prepared once for each: when the table is full no more of those are made, and routes share
+ * what is prepared without. If that batch fails before the server has come to the preparing, the
  * server never learns the name, and the table loses it again; a batch that was sent with it
  * meanwhile is told so (26000) and is stale.
  *
@@ -100,14 +102,23 @@ static void link_newest(struct ath_connection *connection, struct prepared *entr
 	connection->newest = entry;
 }
 
-static struct prepared *find_prepared(struct ath_connection *connection,
-				      const struct ath_statement *statement)
+/* A comment of no length has no hash, and is found where there is none. */
+static bool is_prepared_as(const struct prepared *entry, const struct ath_statement *statement,
+			   const struct ath_comment *comment)
 {
-	struct prepared *entry = *bucket(connection, statement->hash);
+	return entry->hash == (statement->hash ^ comment->hash) &&
+	       entry->length == statement->length + comment->length &&
+	       memcmp(entry->text, statement->text, statement->length) == 0 &&
+	       memcmp(entry->text + statement->length, comment->text, comment->length) == 0;
+}
 
-	while (entry != NULL &&
-	       (entry->hash != statement->hash || entry->length != statement->length ||
-		memcmp(entry->text, statement->text, entry->length) != 0))
+static struct prepared *find_prepared(struct ath_connection *connection,
+				      const struct ath_statement *statement,
+				      const struct ath_comment *comment)
+{
+	struct prepared *entry = *bucket(connection, statement->hash ^ comment->hash);
+
+	while (entry != NULL && !is_prepared_as(entry, statement, comment))
 		entry = entry->chain;
 	if (entry != NULL && entry != connection->newest) {
 		unlink_use(connection, entry);
@@ -128,17 +139,27 @@ static void drop_prepared(struct ath_connection *connection, struct prepared *en
 	free(entry);
 }
 
-static struct prepared *add_prepared(struct ath_connection *connection,
-				     const struct ath_statement *statement)
+/* The text of a statement with its comment, and a NUL. */
+static void join(char *to, const struct ath_statement *statement, const struct ath_comment *comment)
 {
-	struct prepared *entry = malloc(sizeof *entry + statement->length);
-	struct prepared **at = bucket(connection, statement->hash);
+	memcpy(to, statement->text, statement->length);
+	memcpy(to + statement->length, comment->text, comment->length);
+	to[statement->length + comment->length] = '\0';
+}
+
+static struct prepared *add_prepared(struct ath_connection *connection,
+				     const struct ath_statement *statement,
+				     const struct ath_comment *comment)
+{
+	size_t length = statement->length + comment->length;
+	struct prepared *entry = malloc(sizeof *entry + length + 1);
+	struct prepared **at = bucket(connection, statement->hash ^ comment->hash);
 
 	if (entry == NULL)
 		return NULL;
-	entry->hash = statement->hash;
-	entry->length = statement->length;
-	memcpy(entry->text, statement->text, statement->length);
+	entry->hash = statement->hash ^ comment->hash;
+	entry->length = length;
+	join(entry->text, statement, comment);
 	entry->number = connection->next_name++;
 	snprintf(entry->name, sizeof entry->name, "ath_%u", entry->number);
 	entry->chain = *at;
@@ -257,9 +278,11 @@ bool ath_connection_is_dead(const struct ath_connection *connection)
 /* ---- sending -------------------------------------------------------------------------------- */
 
 static enum ath_status prepare(struct ath_connection *connection, struct ath_batch *batch,
-			       const struct ath_statement *statement, struct prepared **entry)
+			       const struct ath_statement *statement,
+			       const struct ath_comment *comment, struct prepared **entry)
 {
 	const struct ath_driver *driver = connection->driver;
+	struct ath_statement joined = *statement;
 	enum ath_status status;
 
 	if (connection->prepared_count == PREPARED) {
@@ -268,13 +291,57 @@ static enum ath_status prepare(struct ath_connection *connection, struct ath_bat
 			return status == ATH_OK ? ATH_ENOMEM : status;
 		drop_prepared(connection, connection->oldest);
 	}
-	*entry = add_prepared(connection, statement);
+	*entry = add_prepared(connection, statement, comment);
 	if (*entry == NULL)
 		return ATH_ENOMEM;
-	status = driver->prepare(connection->handle, (*entry)->name, statement);
+	joined.text = (*entry)->text;
+	status = driver->prepare(connection->handle, (*entry)->name, &joined);
 	if (status == ATH_OK && !expect(connection, PREPARE, (*entry)->number, batch))
 		return ATH_ENOMEM;
 	return status;
+}
+
+static const struct ath_comment no_comment = { .text = "" };
+
+static const struct ath_comment *comment_of(const struct ath_batch *batch,
+					    const struct ath_statement *statement)
+{
+	return statement->own || batch->comment == NULL ? &no_comment : batch->comment;
+}
+
+static enum ath_status send_named(struct ath_connection *connection, struct ath_batch *batch,
+				  const struct ath_statement *statement)
+{
+	const struct ath_comment *comment = comment_of(batch, statement);
+	struct prepared *entry = find_prepared(connection, statement, comment);
+	enum ath_status status = ATH_OK;
+
+	if (entry == NULL && comment != &no_comment && connection->prepared_count == PREPARED) {
+		comment = &no_comment;
+		entry = find_prepared(connection, statement, comment);
+	}
+	if (entry == NULL)
+		status = prepare(connection, batch, statement, comment, &entry);
+	return status == ATH_OK
+		       ? connection->driver->execute(connection->handle, entry->name, statement)
+		       : status;
+}
+
+/* Where there is no memory for it the comment stays away. */
+static enum ath_status send_unnamed(struct ath_connection *connection, struct ath_batch *batch,
+				    struct ath_statement *statement)
+{
+	const struct ath_comment *comment = comment_of(batch, statement);
+	char *text =
+		comment == &no_comment
+			? NULL
+			: ath_arena_alloc(batch->arena, statement->length + comment->length + 1);
+
+	if (text != NULL) {
+		join(text, statement, comment);
+		statement->text = text;
+	}
+	return connection->driver->execute(connection->handle, NULL, statement);
 }
 
 static enum ath_status send_statement(struct ath_connection *connection, struct ath_batch *batch,
@@ -282,16 +349,12 @@ static enum ath_status send_statement(struct ath_connection *connection, struct 
 {
 	struct ath_statement statement = ath_sandbox_instead(&connection->sandbox, batch, index);
 	bool named = !connection->engine->url.pooler && connection->heard == NULL;
-	struct prepared *entry = named ? find_prepared(connection, &statement) : NULL;
-	enum ath_status status = ATH_OK;
+	enum ath_status status;
 
 	/* of another in its place too, which as that one has no parameters */
 	statement.arguments = batch->statements[index].arguments;
-	if (named && entry == NULL)
-		status = prepare(connection, batch, &statement, &entry);
-	if (status == ATH_OK)
-		status = connection->driver->execute(connection->handle, named ? entry->name : NULL,
-						     &statement);
+	status = named ? send_named(connection, batch, &statement)
+		       : send_unnamed(connection, batch, &statement);
 	if (status == ATH_OK && !expect(connection, EXECUTE, index, batch))
 		status = ATH_ENOMEM;
 	return status;
@@ -668,13 +731,23 @@ bool ath_batch_is_stale(const struct ath_batch *batch)
 		strstr(batch->error.message, "cached plan") != NULL);
 }
 
+/* The server's copy stays behind; its name is not used again. */
+static void forget(struct ath_connection *connection, const struct ath_statement *statement,
+		   const struct ath_comment *comment)
+{
+	struct prepared *entry = find_prepared(connection, statement, comment);
+
+	if (entry != NULL)
+		drop_prepared(connection, entry);
+}
+
 void ath_connection_forget(struct ath_connection *connection, const struct ath_batch *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
-		struct prepared *entry = find_prepared(connection, &batch->statements[i]);
+		const struct ath_statement *statement = &batch->statements[i];
 
-		if (entry != NULL) /* the server's copy stays behind; its name is not used again */
-			drop_prepared(connection, entry);
+		forget(connection, statement, comment_of(batch, statement));
+		forget(connection, statement, &no_comment);
 	}
 }
 

@@ -137,10 +137,19 @@ enum ath_prepared_statements {
 	ATH_PREPARED_OFF,
 };
 
-/** What of a request a statement tells the server, in a comment behind its text. */
+/** What of a request its statements tell the server: see pg_stat_activity and the server's log. */
 enum ath_sql_comments {
 	ATH_SQL_COMMENTS_OFF,
-	ATH_SQL_COMMENTS_ROUTE, /**< the route: one text a route, so that plans stay shared */
+	/**
+	 * The route, in a comment behind the text of each statement, in the form of sqlcommenter:
+	 * one text a route, so that plans stay shared.
+	 */
+	ATH_SQL_COMMENTS_ROUTE,
+	/**
+	 * The same, and in transactions the request's id in application_name. Reads outside of them
+	 * share their connection, so that there is none.
+	 */
+	ATH_SQL_COMMENTS_REQUEST,
 };
 
 /** Zero means the default; so does NULL for all of it. What the URL says goes first. */
@@ -164,6 +173,10 @@ struct ath_engine_options {
 	const char *password;
 	const struct ath_log *log; /**< borrowed; NULL: warnings to standard error */
 	struct ath_loop *loop;     /**< the worker's; NULL: the fiber's, or one of its own */
+	/** their application_name, where neither the URL nor PGAPPNAME has one; borrowed; NULL:
+	 *  "athanor" */
+	const char *application;
+	enum ath_sql_comments sql_comments;
 };
 
 /**

@@ -12,11 +12,12 @@
 #include "db/db.h"
 
 struct ath_url {
-	const char *text; /* for the driver: the engine's own options taken out */
+	const char *text;     /* for the driver: the engine's own options taken out */
 	const char *password; /* NULL: it is in the text, or none is needed */
 	int connect_timeout_s;
 	int statement_timeout_ms, lock_timeout_ms, idle_timeout_ms; /* 0: never */
 	bool pooler; /* of transactions: the session belongs to others between them */
+	const char *application_name; /* unless text says another */
 };
 
 /* SQL with $1, $2... and what goes there. text lives as long as its batch. */
@@ -26,6 +27,7 @@ struct ath_statement {
 	uint64_t hash; /* of text, and of the types of params where they may differ */
 	const struct ath_value *params;
 	size_t param_count;
+	bool own;        /* of the library itself: it has no comment */
 	void *arguments; /* the same as the driver wants them; NULL: not made yet */
 };
 

@@ -61,6 +61,7 @@ static enum ath_status check_bounds(const struct ath_engine_options *options,
 		{ "connect_timeout_s", options->connect_timeout_s, 1, INT_MAX },
 		{ "echo", (int)options->echo, 0, ATH_ECHO_VALUES },
 		{ "prepared_statements", (int)options->prepared_statements, 0, ATH_PREPARED_OFF },
+		{ "sql_comments", (int)options->sql_comments, 0, ATH_SQL_COMMENTS_REQUEST },
 	};
 
 	for (size_t i = 0; i < ATH_COUNT(rows); i++)
@@ -89,6 +90,8 @@ static void set_defaults(struct ath_engine *engine)
 		options->max_overflow = options->pool_recycle_s = 0;
 		options->idle_timeout_ms = -1;
 	}
+	if (options->application == NULL)
+		options->application = "athanor";
 	options->pipelines = or_default(options->pipelines, 4);
 	options->pool_size = or_default(options->pool_size, 4);
 	options->pool_timeout_ms = or_default(options->pool_timeout_ms, 10000);
@@ -100,7 +103,9 @@ static void set_defaults(struct ath_engine *engine)
 		.lock_timeout_ms = limit_ms(options->lock_timeout_ms, 10000),
 		.idle_timeout_ms = limit_ms(options->idle_timeout_ms, statement_timeout),
 		.pooler = options->prepared_statements == ATH_PREPARED_OFF,
+		.application_name = engine->application_name,
 	};
+	ath_engine_set_worker(engine, 0);
 	snprintf(engine->limits, sizeof engine->limits,
 		 "select set_config('statement_timeout', '%d', true), "
 		 "set_config('lock_timeout', '%d', true), "
@@ -214,6 +219,28 @@ struct ath_attached **ath_engine_attached(struct ath_engine *engine)
 int ath_engine_statement_timeout(const struct ath_engine *engine)
 {
 	return engine->url.statement_timeout_ms;
+}
+
+enum ath_sql_comments ath_engine_sql_comments(const struct ath_engine *engine)
+{
+	return engine->options.sql_comments;
+}
+
+const char *ath_engine_application(const struct ath_engine *engine)
+{
+	return engine->options.application;
+}
+
+/* Of a long name the end goes, not the number. */
+void ath_engine_set_worker(struct ath_engine *engine, unsigned number)
+{
+	char worker[24] = "";
+
+	if (number > 0)
+		snprintf(worker, sizeof worker, " worker %u", number);
+	snprintf(engine->application_name, sizeof engine->application_name, "%.*s%s",
+		 (int)(sizeof engine->application_name - 1 - strlen(worker)),
+		 engine->options.application, worker);
 }
 
 bool ath_engine_is_pooled(const struct ath_engine *engine)

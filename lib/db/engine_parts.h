@@ -38,6 +38,7 @@ struct ath_engine {
 	char *password; /* NULL: it is in the URL, or none is needed */
 	struct ath_url url;
 	struct ath_engine_options options;
+	char application_name[64]; /* which is what the server keeps of it */
 	char limits[256]; /* the time limits as a statement, for each transaction of a pooler */
 	struct ath_log echo_log;
 	struct ath_attached *attached;

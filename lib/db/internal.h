@@ -19,6 +19,13 @@ size_t ath_type_flag(enum ath_type type);
 
 /* ---- batches ---------------------------------------------------------------------------- */
 
+/* What is put behind the text of statements: a constant, which the server sees. */
+struct ath_comment {
+	const char *text; /* with the blank before it */
+	size_t length;
+	uint64_t hash;
+};
+
 /*
  * Statements between two syncs, and what came of them. It lives in the arena of the session
  * that waits for it; a wait that ends early must ath_connection_abandon() it.
@@ -34,6 +41,7 @@ struct ath_batch {
 	bool at_fault;          /* and it was this batch that broke it */
 	bool read_only;         /* in a transaction that is: set by whoever makes the batch */
 	bool hit;               /* by a cancel that was meant for another */
+	const struct ath_comment *comment; /* NULL: none; lives as long as the connection */
 	struct ath_waiter waiter;
 	const struct ath_driver *driver;
 	struct ath_connection *connection; /* where it was sent last, */
@@ -48,9 +56,9 @@ static inline struct ath_statement ath_statement_of(const char *text)
 {
 	size_t length = strlen(text);
 
-	return (struct ath_statement){ .text = text,
-				       .length = length,
-				       .hash = ath_hash(text, length) };
+	return (struct ath_statement){
+		.text = text, .length = length, .hash = ath_hash(text, length), .own = true
+	};
 }
 
 /* Frees the results that are left in it. */
@@ -108,6 +116,11 @@ int ath_postgresql_version(void);
 struct ath_loop *ath_engine_loop(const struct ath_engine *engine);
 /* What the engine's connections were told, in milliseconds; 0: none. */
 int ath_engine_statement_timeout(const struct ath_engine *engine);
+enum ath_sql_comments ath_engine_sql_comments(const struct ath_engine *engine);
+/* Whose it is, without its worker. */
+const char *ath_engine_application(const struct ath_engine *engine);
+/* Its connections are those of "users worker 2"; 0: of no worker. Before the first is opened. */
+void ath_engine_set_worker(struct ath_engine *engine, unsigned number);
 /* By way of a pooler of transactions: the session belongs to others between them. */
 bool ath_engine_is_pooled(const struct ath_engine *engine);
 

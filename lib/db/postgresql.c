@@ -238,8 +238,8 @@ static enum ath_status pg_open(void **handle, const struct ath_url *url, struct 
 		"password",
 		NULL
 	};
-	const char *values[] = { timeout,   "athanor", "30",    "10",          "3",
-				 url->text, "UTF8",    options, url->password, NULL };
+	const char *values[] = { timeout, url->application_name, "30", "10", "3", url->text, "UTF8",
+				 options, url->password,         NULL };
 	PGconn *connection = NULL;
 
 	*handle = NULL;

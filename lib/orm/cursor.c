@@ -73,6 +73,7 @@ static bool declare(struct ath_session *session, struct ath_cursor *cursor,
 	batch->statements[0] = ath_statement_of(text);
 	batch->statements[0].params = select.params;
 	batch->statements[0].param_count = select.param_count;
+	batch->statements[0].own = false;
 	batch->statements[0].hash =
 		ath_sql_hash(text, batch->statements[0].length, select.params, select.param_count);
 	if (!ath_session_run(session, batch))

@@ -7,40 +7,31 @@
 
 #include "orm/internal.h"
 
-enum { BUCKETS = 64 };
-
-struct table {
-	struct ath_attached attached;
-	struct ath_arena *arena;
-	struct ath_facts *buckets[BUCKETS];
-};
-
-static void free_table(struct ath_attached *attached)
+static void free_kept(struct ath_attached *attached)
 {
-	struct table *table = container_of(attached, struct table, attached);
+	struct ath_kept *kept = container_of(attached, struct ath_kept, attached);
 
-	ath_arena_close(&table->arena);
-	free(table);
+	ath_arena_close(&kept->arena);
+	free(kept);
 }
 
-/* NULL: there is no memory. */
-static struct table *table_of(struct ath_engine *engine)
+struct ath_kept *ath_kept_of(struct ath_engine *engine)
 {
 	struct ath_attached **attached = ath_engine_attached(engine);
-	struct table *table;
+	struct ath_kept *kept;
 
 	if (*attached != NULL)
-		return container_of(*attached, struct table, attached);
-	table = calloc(1, sizeof *table);
-	if (table == NULL)
+		return container_of(*attached, struct ath_kept, attached);
+	kept = calloc(1, sizeof *kept);
+	if (kept == NULL)
 		return NULL;
-	if (ath_arena_open(&table->arena, SIZE_MAX) != ATH_OK) {
-		free(table);
+	if (ath_arena_open(&kept->arena, SIZE_MAX) != ATH_OK) {
+		free(kept);
 		return NULL;
 	}
-	table->attached.free = free_table;
-	*attached = &table->attached;
-	return table;
+	kept->attached.free = free_kept;
+	*attached = &kept->attached;
+	return kept;
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -131,21 +122,21 @@ struct ath_facts *ath_facts_make(struct ath_arena *arena, const struct ath_model
 
 struct ath_facts *ath_facts_of(struct ath_session *session, const struct ath_model *model)
 {
-	struct table *table;
+	struct ath_kept *kept;
 	struct ath_facts **at, *facts;
 
 	if (session->engine == NULL)
 		return NULL; /* a session that could not be opened */
-	table = table_of(session->engine);
-	if (table == NULL) {
+	kept = ath_kept_of(session->engine);
+	if (kept == NULL) {
 		ath_session_no_memory(session);
 		return NULL;
 	}
-	at = &table->buckets[((uintptr_t)model >> 5) % BUCKETS];
+	at = &kept->facts[((uintptr_t)model >> 5) % ATH_COUNT(kept->facts)];
 	for (facts = *at; facts != NULL; facts = facts->next)
 		if (facts->model == model && facts->key.members == model->members)
 			return facts;
-	facts = ath_facts_make(table->arena, model);
+	facts = ath_facts_make(kept->arena, model);
 	if (facts == NULL) {
 		ath_session_no_memory(session);
 		return NULL;

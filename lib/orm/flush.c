@@ -434,7 +434,7 @@ static size_t count_bulks(const struct ath_session *session)
 
 static bool make_batch(struct flush *flush)
 {
-	enum { OURS = 3 }; /* BEGIN, the time limit, COMMIT: at most */
+	enum { OURS = 3 }; /* BEGIN, settings, COMMIT: at most */
 	struct ath_session *session = flush->session;
 	struct ath_batch *batch;
 	bool begun = session->connection != NULL, usual = ath_session_begins_as_usual(session);
@@ -460,7 +460,7 @@ static bool make_batch(struct flush *flush)
 	if (!begun) {
 		if (!flush->commit || !flush->last || !usual)
 			batch->statements[at++] = ath_session_begin_statement(session);
-		at += ath_session_limit_time(session, &batch->statements[at]);
+		at += ath_session_settings(session, &batch->statements[at]);
 		if (!ath_session_ok(session))
 			return false;
 	}
@@ -815,7 +815,7 @@ bool ath_begin(struct ath_session *session)
 	return false;
 }
 
-/* BEGIN and the time limit in front of the statement of a batch. */
+/* BEGIN and settings in front of the statement of a batch. */
 static struct ath_batch *begin_before(struct ath_session *session, struct ath_batch *batch)
 {
 	enum { MOST = 3 };
@@ -825,7 +825,7 @@ static struct ath_batch *begin_before(struct ath_session *session, struct ath_ba
 	if (longer == NULL)
 		return NULL;
 	longer->statements[at++] = ath_session_begin_statement(session);
-	at += ath_session_limit_time(session, &longer->statements[at]);
+	at += ath_session_settings(session, &longer->statements[at]);
 	longer->statements[at++] = batch->statements[0];
 	longer->count = at;
 	return ath_session_ok(session) ? longer : NULL;

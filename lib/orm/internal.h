@@ -331,8 +331,10 @@ struct ath_session {
 	struct ath_rows rows;
 	struct ath_bulk *bulks, **bulks_tail; /* to be sent by the flush */
 	size_t statement_count, row_count, round_trips;
-	struct ath_repeats *repeats; /* of what has been run; NULL: nothing has */
-	struct ath_times *times;     /* of what has been run; NULL: they are not wanted */
+	struct ath_repeats *repeats;       /* of what has been run; NULL: nothing has */
+	struct ath_times *times;           /* of what has been run; NULL: they are not wanted */
+	const struct ath_comment *comment; /* behind its statements; NULL: none */
+	const char *request_id; /* for application_name in its transactions; NULL: is not told */
 };
 
 /* ---- what a model comes to (facts.c) --------------------------------------------------------- */
@@ -374,6 +376,16 @@ struct ath_facts {
 	struct ath_statement get; /* by primary key, without its parameters; text NULL: none */
 	struct ath_shaped inserts[4], updates[8], deletes[2]; /* of the shapes that came first */
 };
+
+/* What this room keeps with an engine; NULL: there is no memory. */
+struct ath_route_comment;
+struct ath_kept {
+	struct ath_attached attached;
+	struct ath_arena *arena;
+	struct ath_facts *facts[64];
+	struct ath_route_comment *comments[64];
+};
+struct ath_kept *ath_kept_of(struct ath_engine *engine);
 
 /* NULL: there is no memory. */
 struct ath_facts *ath_facts_make(struct ath_arena *arena, const struct ath_model *model);
@@ -435,9 +447,11 @@ void ath_session_disconnect(struct ath_session *session);
 /* The BEGIN that the session's options ask for, and whether that is the plain one. */
 struct ath_statement ath_session_begin_statement(const struct ath_session *session);
 bool ath_session_begins_as_usual(const struct ath_session *session);
-/* A statement that shortens statement_timeout to what is left of the deadline; false: needless,
- * or the session is in error. */
-bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement);
+/*
+ * A statement of what holds for this transaction alone: statement_timeout, when less is left of the
+ * deadline, and application_name. False: needless, or the session is in error.
+ */
+bool ath_session_settings(struct ath_session *session, struct ath_statement *statement);
 /* Is there a write, sent or not, that is not committed? */
 bool ath_session_is_uncommitted(struct ath_session *session);
 /*
@@ -494,6 +508,16 @@ void ath_session_want_times(struct ath_session *session);
 /* Around the running of a batch. */
 uint64_t ath_session_clock(const struct ath_session *session);
 void ath_session_time(struct ath_session *session, const struct ath_batch *batch, uint64_t since);
+
+/* ---- what the server is told of a request (comments.c) ----------------------------------------
+ */
+
+/* As far as the engine's options ask for it. Without memory nothing is told. */
+void ath_session_set_route(struct ath_session *session, const char *method, const char *route);
+/* The id goes with the transactions that the session begins. */
+void ath_session_set_request(struct ath_session *session, const char *id);
+/* "users 4f1a0c..." of a session that has an id; NULL: there is no memory. */
+const char *ath_session_application_name(const struct ath_session *session);
 
 /* ---- cursors (cursor.c) ---------------------------------------------------------------------- */
 

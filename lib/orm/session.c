@@ -201,26 +201,51 @@ struct ath_statement ath_session_begin_statement(const struct ath_session *sessi
 	return ath_statement_of(texts[session->isolation][session->read_only]);
 }
 
-bool ath_session_limit_time(struct ath_session *session, struct ath_statement *statement)
+/* What is left of the deadline, in milliseconds; -1: no less than the connection allows. */
+static int64_t time_left(const struct ath_session *session)
 {
 	enum { CLOSE_ENOUGH_MS = 1000 };
 	int64_t usual = ath_engine_statement_timeout(session->engine), left;
-	struct ath_value *value;
-	char *number;
 
 	if (session->deadline == ATH_NEVER)
-		return false;
+		return -1;
 	left = session->deadline - ath_now();
 	if (usual > 0 && left + CLOSE_ENOUGH_MS >= usual)
+		return -1;
+	return left < 1 ? 1 : left;
+}
+
+bool ath_session_settings(struct ath_session *session, struct ath_statement *statement)
+{
+	enum { BOTH = 2 };
+	static const char *const texts[2][2] = {
+		{ NULL, "select set_config('application_name', $1, true)" },
+		{ "select set_config('statement_timeout', $1, true)",
+		  "select set_config('statement_timeout', $1, true),"
+		  " set_config('application_name', $2, true)" },
+	};
+	bool named = session->request_id != NULL;
+	int64_t left = time_left(session);
+	const char *text = texts[left >= 0][named], *number = "", *name = "";
+	struct ath_value *values;
+	size_t count = 0;
+
+	if (text == NULL)
 		return false;
-	value = ath_new(session->arena, struct ath_value, 1);
-	number = ath_arena_printf(session->arena, "%lld", (long long)(left < 1 ? 1 : left));
-	if (value == NULL || number == NULL)
+	values = ath_new(session->arena, struct ath_value, BOTH);
+	if (left >= 0)
+		number = ath_arena_printf(session->arena, "%lld", (long long)left);
+	if (named)
+		name = ath_session_application_name(session);
+	if (values == NULL || number == NULL || name == NULL)
 		return ath_session_no_memory(session);
-	*value = ath_value_text(number);
-	*statement = ath_statement_of("select set_config('statement_timeout', $1, true)");
-	statement->params = value;
-	statement->param_count = 1;
+	if (left >= 0)
+		values[count++] = ath_value_text(number);
+	if (named)
+		values[count++] = ath_value_text(name);
+	*statement = ath_statement_of(text);
+	statement->params = values;
+	statement->param_count = count;
 	return true;
 }
 
@@ -250,6 +275,7 @@ struct ath_batch *ath_session_batch(struct ath_session *session, size_t count)
 	batch->statements = (struct ath_statement *)(void *)(batch + 1);
 	batch->results = (void **)(void *)(batch->statements + count);
 	batch->arena = session->arena;
+	batch->comment = session->comment;
 	batch->read_only = session->read_only;
 	batch->count = count;
 	return batch;

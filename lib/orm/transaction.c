@@ -149,6 +149,7 @@ bool ath_notify(struct ath_session *session, const char *channel, const char *pa
 	batch->statements[0] = ath_statement_of("select pg_notify($1, $2)");
 	batch->statements[0].params = params;
 	batch->statements[0].param_count = 2;
+	batch->statements[0].own = false;
 	if (!ath_session_run_begun(session, &batch))
 		return false;
 	session->wrote = true;

@@ -13,6 +13,24 @@ static void poison(struct ath_request *request)
 	ath_session_fail(session, ATH_EINVAL, "the request has failed");
 }
 
+/* Of the request's route; "" where it has none. */
+static const char *method_of(const struct ath_request *request)
+{
+	static const char *const methods[] = {
+#define X(name) [ATH_METHOD_##name] = #name,
+		ATH_METHOD_MAP(X)
+#undef X
+	};
+	const struct ath_leaf *leaf = request->match.leaf;
+
+	return leaf == NULL ? "" : methods[leaf->route->method];
+}
+
+static const char *path_of(const struct ath_request *request)
+{
+	return request->match.leaf == NULL ? "" : request->match.leaf->path;
+}
+
 /* Mostly a query inside a loop: it is told, and tests can see it. */
 static void note_repeated(struct ath_request *request, struct ath_repeat repeat)
 {
@@ -24,7 +42,8 @@ static void note_repeated(struct ath_request *request, struct ath_repeat repeat)
 	ath_log_begin(&line, request->web->log, ATH_LOG_WARNING,
 		      "a request ran the same statement many times");
 	ath_log_text(&line, "id", request->id);
-	ath_log_text(&line, "route", request->match.leaf == NULL ? "" : request->match.leaf->path);
+	ath_log_text(&line, "method", method_of(request));
+	ath_log_text(&line, "route", path_of(request));
 	ath_log_int(&line, "times", (int64_t)repeat.count);
 	ath_log_text(&line, "statement", repeat.text);
 	ath_log_end(&line);
@@ -125,6 +144,16 @@ static struct ath_session *exhausted(struct ath_request *request)
 	return session;
 }
 
+/* What the server is told of the request, and the log of what the server does. */
+static void observe(const struct ath_request *request, struct ath_session *session)
+{
+	if (request->match.leaf != NULL)
+		ath_session_set_route(session, method_of(request), path_of(request));
+	ath_session_set_request(session, request->id);
+	if (request->web->tell_statements)
+		ath_session_want_times(session);
+}
+
 struct ath_session *ath_request_session(struct ath_request *request)
 {
 	const struct ath_rest *rest = request->web->context;
@@ -136,8 +165,7 @@ struct ath_session *ath_request_session(struct ath_request *request)
 		return session;
 	if (ath_session_open(&session, rest->engine, &options) != ATH_OK)
 		return exhausted(request);
-	if (request->web->tell_statements)
-		ath_session_want_times(session);
+	observe(request, session);
 	request->session = session;
 	request->finish = finish;
 	request->leaving = leaving;

@@ -3,11 +3,13 @@
 
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL };
 static const char *const formats[] = { "auto", "json", "text", NULL };
-static const char *const comments[] = { "off", "route", NULL };
+static const char *const comments[] = { "off", "route", "request", NULL };
 
 _Static_assert(ATH_LOG_ERROR == 0 && ATH_LOG_DEBUG == 3, "levels are in the order of the enum");
 _Static_assert(ATH_LOG_FORMAT_AUTO == 0 && ATH_LOG_FORMAT_TEXT == 2, "so are formats");
-_Static_assert(ATH_SQL_COMMENTS_OFF == 0 && ATH_SQL_COMMENTS_ROUTE == 1, "and so are comments");
+_Static_assert(ATH_SQL_COMMENTS_OFF == 0 && ATH_SQL_COMMENTS_ROUTE == 1 &&
+		       ATH_SQL_COMMENTS_REQUEST == 2,
+	       "and so are comments");
 
 const char *const ath_option_groups[ATH_GROUPS] = {
 	[ATH_GROUP_DATABASE] = "The database",
@@ -47,11 +49,14 @@ const struct ath_option ath_options[] = {
 	{ "migrations", ATH_GROUP_DATABASE, ATH_OPTION_FILE, ATH_OPEN, AT(migrations),
 	  .usual = "sql", .argument = "DIRECTORY", .text = "where the migrations are" },
 	{ "sql_comments", ATH_GROUP_DATABASE, ATH_OPTION_WORD, ATH_OPEN, AT(sql_comments),
-	  .words = comments, .usual = "off", .argument = "off|route",
+	  .words = comments, .usual = "route", .argument = "off|route|request",
 	  .text = "what statements tell the server of their request",
 	  .more = "With route each statement ends in a comment that names the application and the "
 		  "route, for pg_stat_activity and the server's log. It is one text a route, so "
-		  "that plans stay shared." },
+		  "that plans stay shared. With request the id of the request is application_name "
+		  "in "
+		  "transactions as well, which makes a transaction that only reads half as dear "
+		  "again." },
 
 	/* ---- sockets ------------------------------------------------------------------------- */
 	{ "listen", ATH_GROUP_SOCKETS, ATH_OPTION_SOCKET, ATH_OPEN, AT(listen), .once = true,

@@ -31,7 +31,9 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 	struct ath_engine_options options = { .sandbox = configuration->sandbox,
 					      .log = &configuration->log,
 					      .listen_url = configuration->listen_url,
-					      .password = configuration->database_password };
+					      .password = configuration->database_password,
+					      .application = app->name,
+					      .sql_comments = configuration->sql_comments };
 
 	*worker = (struct ath_worker){
 		.app = app,
@@ -252,6 +254,7 @@ enum ath_status ath_worker_serve(const struct ath_app *app,
 	if (ath_worker_open(&worker, app, configuration, error) == ATH_OK) {
 		worker.seat = seat;
 		worker.slot = seat->slot;
+		ath_engine_set_worker(worker.rest.engine, seat->number);
 		if (worker.slot != NULL)
 			ath_slot_attach(&worker);
 		if (take_signals(&worker, error) == ATH_OK &&

@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# run.sh - the library in the company that production keeps: its tests of tests/db and tests/orm
-# once more by way of PgBouncer in transaction mode, with prepared_statements=off, and failover.c,
-# where a standby takes over from its primary.
+# run.sh - the library in the company that production keeps: its tests of tests/db and tests/orm,
+# and what it tells the server of requests, once more by way of PgBouncer in transaction mode, with
+# prepared_statements=off, and failover.c, where a standby takes over from its primary.
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -118,7 +118,7 @@ run_suite()
 {
 	local source
 
-	for source in tests/db/test_*.c tests/orm/test_*.c; do
+	for source in tests/db/test_*.c tests/orm/test_*.c tests/rest/test_statements.c; do
 		grep -q create_database "$source" || continue # it has none in that server
 		run "$build/${source%.c}"
 	done

@@ -49,6 +49,10 @@ row GET /posts/1 '' 200 '!"author"'
 row GET '/posts/1?with=author' '' 200 '{"id":1,"user_id":1,' "\"author\":$ada}"
 row GET '/posts/99?with=author' '' 404
 row GET /posts/99 '' 404
+row GET /users/1 '' 200 "=$ada"
+check "who asks, as the server sees it" "$(query "select distinct substr(query, strpos(query, '/*'))
+	from pg_stat_activity where application_name = 'users worker 1' and query like '%<id:int>%'")" \
+	"/*application='users',method='GET',route='/users/<id:int>'*/"
 row OPTIONS /users '' 204 'H:Allow: GET, HEAD, POST, OPTIONS' =
 row OPTIONS /users/1 '' 204 'H:Allow: GET, HEAD, PATCH, DELETE, OPTIONS'
 

@@ -295,6 +295,7 @@ static void test_the_search_path(void **state)
 	char url[2048];
 
 	(void)state;
+	NOT_POOLED("a search path in the URL needs a session of its own");
 	create((const struct ath_model *const[]){ NULL });
 	run_sql("create schema other;"
 		"create view other.glimpses as select 1::bigint as id, 'x'::text as name, 7 as age;"

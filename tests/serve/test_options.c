@@ -210,7 +210,7 @@ static void test_impossible_values(void **state)
 		{ "--reload=yes", "--reload is off or on, not \"yes\"" },
 		{ "--log-level loud",
 		  "--log-level is error, warning, info or debug, not \"loud\"" },
-		{ "--sql-comments on", "--sql-comments is off or route, not \"on\"" },
+		{ "--sql-comments on", "--sql-comments is off, route or request, not \"on\"" },
 		{ "--access-file yes",
 		  "--access-file is off, on or a path with a / in it, not \"yes\"" },
 		{ "--user=", "--user has no value" },
@@ -247,12 +247,12 @@ static void test_impossible_values(void **state)
 static void test_other_values(void **state)
 {
 	(void)state;
-	assert_read("serve --reload --core-dumps=off --log-level debug --sql-comments route "
+	assert_read("serve --reload --core-dumps=off --log-level debug --sql-comments request "
 		    "--listen [::1]:80 --status-listen unix:a.sock --access-file /dev/null");
 	assert_true(configuration.reload);
 	assert_false(configuration.core_dumps);
 	assert_int_equal(configuration.log.level, ATH_LOG_DEBUG);
-	assert_int_equal(configuration.sql_comments, ATH_SQL_COMMENTS_ROUTE);
+	assert_int_equal(configuration.sql_comments, ATH_SQL_COMMENTS_REQUEST);
 	assert_string_equal(configuration.listen, "[::1]:80");
 	assert_string_equal(configuration.status_listen, "unix:a.sock");
 	assert_string_equal(configuration.access_file, "/dev/null");

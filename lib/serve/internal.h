@@ -123,6 +123,7 @@ struct ath_worker {
 	struct ath_scoreboard *board; /* of a process without a slot; or NULL */
 	const struct ath_seat *seat;  /* NULL: it serves no socket */
 	int64_t stop_timeout_ms;
+	int64_t blocked_ms; /* see ath_loop_watch_itself() */
 	struct {
 		int64_t until; /* for so long it is not asked again */
 		bool answers;
@@ -194,6 +195,14 @@ enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configura
 				 int argc, char **argv, struct ath_error *error) ATH_MUST_CHECK;
 /* Has this process been given a socket by spawn-fcgi or systemd? */
 bool ath_socket_is_given(void) ATH_MUST_CHECK;
+
+/*
+ * The command status [SOCKET] [--json] [--watch], of which argv is what stands behind its name:
+ * asks a server for /-/status and shows it. Prints by itself; returns the exit status, 3 when
+ * nothing answers. (status_client.c)
+ */
+int ath_status_command(const struct ath_app *app, const struct ath_configuration *configuration,
+		       int argc, char **argv) ATH_MUST_CHECK;
 
 /* ---- what the framework answers by itself (health.c) -------------------------------------------
  */

@@ -413,8 +413,7 @@ struct ath_response *ath_answer_metrics(struct ath_request *request)
 
 	if (board == NULL)
 		return ath_problem(request, 404, "this process counts nothing");
-	if (worker->slot != NULL)
-		ath_slot_refresh(worker);
+	ath_slot_refresh(worker);
 	page.sum = ath_scoreboard_sum(board, ath_request_arena(request));
 	response = ath_response_new(request, 200, CONTENT_TYPE);
 	page.out = ath_response_body(response);

@@ -57,6 +57,8 @@ void ath_slot_set_state(struct ath_slot *slot, enum ath_worker_state state);
  */
 void ath_slot_attach(struct ath_worker *worker);
 void ath_slot_detach(struct ath_worker *worker);
+/* Writes now what it would with the next second; before a part of the worker goes. */
+void ath_slot_refresh(struct ath_worker *worker);
 
 /* ---- the pages ------------------------------------------------------------------------------ */
 

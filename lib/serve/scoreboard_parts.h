@@ -65,12 +65,13 @@ enum ath_gauge {
 	X(102)                                                                                     \
 	X(103)                                                                                     \
 	X(104)                                                                                     \
-	X(200) X(201) X(202) X(203) X(204) X(205) X(206) X(207) X(208) X(226) X(300) X(301) X(302) \
-		X(303) X(304) X(305) X(307) X(308) X(400) X(401) X(402) X(403) X(404) X(405)       \
-			X(406) X(407) X(408) X(409) X(410) X(411) X(412) X(413) X(414) X(415)      \
-				X(416) X(417) X(421) X(422) X(423) X(424) X(425) X(426) X(428)     \
-					X(429) X(431) X(451) X(500) X(501) X(502) X(503) X(504)    \
-						X(505) X(506) X(507) X(508) X(510) X(511)
+	X(200)                                                                                     \
+	X(201) X(202) X(203) X(204) X(205) X(206) X(207) X(208) X(226) X(300) X(301) X(302) X(303) \
+		X(304) X(305) X(307) X(308) X(400) X(401) X(402) X(403) X(404) X(405) X(406)       \
+			X(407) X(408) X(409) X(410) X(411) X(412) X(413) X(414) X(415) X(416)      \
+				X(417) X(421) X(422) X(423) X(424) X(425) X(426) X(428) X(429)     \
+					X(431) X(451) X(500) X(501) X(502) X(503) X(504) X(505)    \
+						X(506) X(507) X(508) X(510) X(511)
 
 enum ath_status_row {
 	ATH_STATUS_ROW_OTHER,
@@ -87,8 +88,7 @@ enum ath_status_row {
 	X(2500)                                                                                    \
 	X(5000)                                                                                    \
 	X(10000)                                                                                   \
-	X(25000) X(50000) X(100000) X(250000) X(500000) X(1000000) X(2500000) X(5000000)           \
-		X(10000000)
+	X(25000) X(50000) X(100000) X(250000) X(500000) X(1000000) X(2500000) X(5000000) X(10000000)
 
 enum {
 	ATH_BUCKETS = 1
@@ -179,8 +179,6 @@ static inline void ath_write_number(uint64_t *number, uint64_t value)
 struct ath_tally *ath_scoreboard_sum(struct ath_scoreboard *board, struct ath_arena *arena);
 /* A copy of an entry that is in flight; false: it is free, or was changed meanwhile. */
 bool ath_entry_read(const struct ath_entry *entry, struct ath_entry *copy);
-/* What the process that answers the page would tell with its next tick. */
-void ath_slot_refresh(struct ath_worker *worker);
 /* Requests in flight. */
 uint64_t ath_slot_in_flight(const struct ath_slot *slot);
 /* Connections that wait to be accepted, and how many may; false: the system does not tell. */

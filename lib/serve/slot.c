@@ -80,6 +80,7 @@ static void began(struct ath_request *request)
 		fill_entry(entry, request, route);
 		request->mark = (uint32_t)(entry - slot->entries) + 1;
 	}
+	ath_fiber_set_mark(ath_fiber_current(), request->mark);
 }
 
 static void free_entry(struct ath_slot *slot, uint32_t mark, uint64_t took_us)
@@ -131,6 +132,7 @@ static void ended(struct ath_request *request, int status, const struct ath_outp
 	add(&counters[ATH_COUNTER_BROKEN], output->end == ATH_OUTPUT_BREAKS);
 	add(&counters[ATH_COUNTER_SLOW], ath_request_is_slow(request));
 	add(&counters[ATH_COUNTER_ENDED], 1);
+	ath_fiber_set_mark(ath_fiber_current(), 0); /* what it kept the loop for is told here */
 	free_entry(slot, request->mark, request->took_us);
 }
 
@@ -173,9 +175,62 @@ static void tell_process(struct ath_slot *slot)
 	ath_write_number(&slot->gauges[ATH_GAUGE_MEMORY], ath_process_memory(getpid()));
 }
 
+static void tell_server(struct ath_slot *slot, const struct ath_fcgi_server *server)
+{
+	struct ath_fcgi_stats stats;
+
+	ath_fcgi_get_stats(server, &stats);
+	ath_write_number(&slot->tally.counters[ATH_COUNTER_ACCEPTED], stats.accepted);
+	ath_write_number(&slot->tally.counters[ATH_COUNTER_REFUSED], stats.refused);
+	ath_write_number(&slot->gauges[ATH_GAUGE_CONNECTIONS], stats.connections);
+	ath_write_number(&slot->gauges[ATH_GAUGE_QUEUED], stats.queued);
+	ath_write_number(&slot->gauges[ATH_GAUGE_STREAMS], stats.streams);
+}
+
+/* A code is there before its place counts. */
+static void tell_sqlstates(struct ath_tally *tally, const struct ath_engine_stats *stats)
+{
+	for (size_t i = 0; i < stats->sqlstate_count; i++) {
+		if (i >= tally->sqlstate_count)
+			memcpy(tally->sqlstates[i].sqlstate, stats->sqlstates[i].sqlstate,
+			       sizeof tally->sqlstates[i].sqlstate);
+		ath_write_number(&tally->sqlstates[i].count, stats->sqlstates[i].count);
+	}
+	__atomic_store_n(&tally->sqlstate_count, stats->sqlstate_count, __ATOMIC_RELEASE);
+}
+
+static void tell_engine(struct ath_slot *slot, const struct ath_engine *engine)
+{
+	uint64_t *counters = slot->tally.counters, *gauges = slot->gauges;
+	struct ath_engine_stats stats;
+
+	ath_engine_get_stats(engine, &stats);
+	ath_write_number(&counters[ATH_COUNTER_STATEMENTS], stats.statements);
+	ath_write_number(&counters[ATH_COUNTER_BATCHES], stats.batches);
+	ath_write_number(&counters[ATH_COUNTER_CONNECTS], stats.connects);
+	ath_write_number(&counters[ATH_COUNTER_FAILED_CONNECTS], stats.failed_connects);
+	ath_write_number(&counters[ATH_COUNTER_LOST], stats.lost);
+	ath_write_number(&counters[ATH_COUNTER_CANCELS], stats.cancels);
+	ath_write_number(&counters[ATH_COUNTER_POOL_TIMEOUTS], stats.pool_timeouts);
+	ath_write_number(&gauges[ATH_GAUGE_PIPELINES], stats.pipelines);
+	ath_write_number(&gauges[ATH_GAUGE_OUTSTANDING], stats.outstanding);
+	ath_write_number(&gauges[ATH_GAUGE_POOL_MOST], stats.pool_most);
+	ath_write_number(&gauges[ATH_GAUGE_POOL_IDLE], stats.pool_idle);
+	ath_write_number(&gauges[ATH_GAUGE_POOL_LENT], stats.pool_lent);
+	ath_write_number(&gauges[ATH_GAUGE_POOL_WAITING], stats.pool_waiting);
+	ath_write_number(&gauges[ATH_GAUGE_CONNECTIONS_MOST], stats.connections_most);
+	tell_sqlstates(&slot->tally, &stats);
+}
+
 void ath_slot_refresh(struct ath_worker *worker)
 {
+	if (worker->slot == NULL)
+		return;
 	tell_process(worker->slot);
+	if (worker->server != NULL)
+		tell_server(worker->slot, worker->server);
+	if (worker->rest.engine != NULL)
+		tell_engine(worker->slot, worker->rest.engine);
 }
 
 /* By as much as its timer is late, everything else is. */
@@ -231,6 +286,33 @@ static void tick(struct ath_timer *timer)
 	ath_timer_start(worker->loop, timer, now + TICK_MS);
 }
 
+/* ---- what keeps the loop ------------------------------------------------------------------------
+ */
+
+/* Nobody else is served meanwhile: what does not wait by the library belongs into ath_offload(). */
+static void blocked(uint32_t mark, int64_t ms, void *arg)
+{
+	const struct ath_worker *worker = arg;
+	struct ath_slot *slot = worker->slot;
+	const struct ath_entry *entry =
+		mark == 0 || mark & ATH_MARK_ROUTE ? NULL : &slot->entries[mark - 1];
+	const struct ath_route_name *route =
+		&slot->board->routes[entry == NULL ? mark & ~ATH_MARK_ROUTE : entry->route];
+	struct ath_log_line line;
+
+	add(&slot->tally.counters[ATH_COUNTER_BLOCKED], 1);
+	ath_log_begin(&line, worker->log, ATH_LOG_WARNING,
+		      mark == 0 ? "a task kept the loop" : "a handler kept the loop");
+	ath_log_int(&line, "ms", ms);
+	if (mark != 0) {
+		ath_log_text(&line, "method", route->method);
+		ath_log_text(&line, "route", route->path);
+	}
+	if (entry != NULL)
+		ath_log_text(&line, "id", entry->id);
+	ath_log_end(&line);
+}
+
 /* ---- the worker ---------------------------------------------------------------------------------
  */
 
@@ -242,6 +324,7 @@ void ath_slot_attach(struct ath_worker *worker)
 	worker->web.began = began;
 	worker->web.ended = ended;
 	worker->tick.fire = tick;
+	ath_loop_watch_itself(worker->loop, &slot->report, worker->blocked_ms, blocked, worker);
 	ath_timer_start(worker->loop, &worker->tick, ath_now() + TICK_MS);
 	ath_slot_refresh(worker);
 }
@@ -251,6 +334,7 @@ void ath_slot_detach(struct ath_worker *worker)
 	if (worker->slot == NULL)
 		return;
 	ath_timer_stop(worker->loop, &worker->tick);
+	ath_loop_watch_itself(worker->loop, NULL, 0, NULL, NULL);
 	ath_slot_refresh(worker);
 	worker->web.began = NULL;
 	worker->web.ended = NULL;

@@ -334,8 +334,7 @@ struct ath_response *ath_answer_status(struct ath_request *request)
 
 	if (worker->board == NULL)
 		return ath_problem(request, 404, "this process counts nothing");
-	if (worker->slot != NULL)
-		ath_slot_refresh(worker);
+	ath_slot_refresh(worker);
 	sum = ath_scoreboard_sum(worker->board, page.arena);
 	response = ath_response_new(request, 200,
 				    json ? "application/json" : "text/html; charset=utf-8");

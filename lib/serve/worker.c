@@ -44,7 +44,8 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .slow_ms = configuration->slow_ms,
 			 .server_timing = configuration->server_timing,
 			 .tell_statements =
-				 configuration->server_timing || configuration->slow.fd >= 0,
+				 configuration->server_timing ||
+				 (configuration->slow.fd >= 0 && configuration->slow_ms > 0),
 			 .spool = configuration->spool,
 			 .limits = { .body = (size_t)configuration->max_body,
 				     .in_flight = (size_t)configuration->requests_in_flight,
@@ -59,6 +60,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .context = &worker->rest },
 		.log = &configuration->log,
 		.stop_timeout_ms = grace(configuration),
+		.blocked_ms = configuration->blocked_ms,
 	};
 	if (ath_models_check(worker->rest.models, error) != ATH_OK ||
 	    ath_web_open(&worker->web, app->routes, error) != ATH_OK ||
@@ -205,6 +207,7 @@ static void drain(struct ath_worker *worker, int64_t stop_by)
 	while (worker->signals < 2 && ath_now() < stop_by &&
 	       !(worker->drained && worker->tasks.count == 0))
 		ath_loop_turn(worker->loop, stop_by);
+	ath_slot_refresh(worker);
 	ath_fcgi_close(&worker->server);
 	ath_tasks_end(worker);
 }

@@ -18,17 +18,12 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "../web/whole_request.h"
-#include "serve/scoreboard_parts.h"
+#include "scoreboard_fixture.h"
 
-static struct ath_worker worker;
-static struct ath_scoreboard *board;
-static struct ath_arena *arena;
 static struct ath_entry seen; /* what a handler has read of its own request */
 static char described[200];
 
-/* What another process would see while the handler runs. */
-static struct ath_response *look(struct ath_request *request)
+static void read_own(struct ath_request *request)
 {
 	struct ath_slot *slot = worker.slot;
 
@@ -37,89 +32,6 @@ static struct ath_response *look(struct ath_request *request)
 	slot->report.mark = request->mark;
 	assert_true(ath_slot_describe(slot, described, sizeof described));
 	slot->report.mark = 0;
-	return ath_response_text(request, 200, "seen");
-}
-
-static struct ath_response *create(struct ath_request *request)
-{
-	return ath_response_text(request, 201, "created");
-}
-
-static struct ath_response *odd(struct ath_request *request)
-{
-	return ath_response_text(request, 299, "odd");
-}
-
-static const struct ath_route in_group[] = { ATH_ROUTE(POST, "/", create), { 0 } };
-static const struct ath_route routes[] = {
-	ATH_ROUTE(GET, "/look/<id:int>", look),
-	{ .path = "/users", .group = in_group },
-	ATH_ROUTE(GET, "/odd", odd),
-	{ 0 },
-};
-static const struct ath_app app = { .name = "counted", .version = "1.2", .routes = routes };
-
-static void open_worker(void)
-{
-	static struct ath_configuration configuration = {
-		.log = { .fd = -1 },
-		.access = { .fd = -1 },
-		.slow = { .fd = -1 },
-		.database_url = "postgresql:///none?host=/nonexistent",
-	};
-	struct ath_error error = { 0 };
-
-	if (ath_worker_open(&worker, &app, &configuration, &error) != ATH_OK)
-		fail_msg("%s", error.message);
-	loop = worker.loop;
-}
-
-static int setup(void **state)
-{
-	struct ath_error error = { 0 };
-
-	(void)state;
-	if (ath_scoreboard_open(&board, &app, 3, &error) != ATH_OK)
-		fail_msg("%s", error.message);
-	assert_int_equal(ath_arena_open(&arena, 0), ATH_OK);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	ath_scoreboard_close(&board);
-	assert_null(board);
-	ath_arena_close(&arena);
-	return 0;
-}
-
-static void begin_worker(struct ath_slot *slot)
-{
-	open_worker();
-	assert_non_null(slot);
-	worker.slot = slot;
-	ath_slot_set_pid(slot, getpid());
-	ath_slot_attach(&worker);
-	ath_slot_set_state(slot, ATH_WORKER_SERVES);
-}
-
-static void end_worker(void)
-{
-	ath_slot_detach(&worker);
-	ath_worker_close(&worker);
-}
-
-static void ask(const char *method, const char *uri)
-{
-	struct ath_request *request = ath_request_new(&worker.web);
-	size_t length;
-
-	assert_non_null(request);
-	put_usual_pairs(&request->raw_params, method, uri);
-	put_pair(&request->raw_params, "REMOTE_ADDR", "192.0.2.1");
-	free(handle(request, &length));
-	ath_request_free(request);
 }
 
 static size_t row_of_route(const char *method, const char *path)
@@ -184,6 +96,7 @@ static void test_a_request_in_flight_is_seen(void **state)
 	char longer[200] = "/look/1?";
 
 	(void)state;
+	in_flight = read_own;
 	begin_worker(ath_scoreboard_take(board, 1, 1));
 	ask("GET", "/look/7?secret=1");
 	assert_string_equal(seen.path, "/look/7");
@@ -201,17 +114,14 @@ static void test_a_request_in_flight_is_seen(void **state)
 	end_worker();
 }
 
-/* Where more are in flight than there are entries, they are counted, and their route is known. */
-static void test_more_requests_than_entries(void **state)
+enum { MORE = ATH_ENTRIES + 10 };
+
+static void begin_many(void)
 {
-	enum { MORE = ATH_ENTRIES + 10 };
 	const struct ath_output output = { .body = "" };
 	struct ath_request *requests[MORE];
-	struct ath_slot *slot;
+	struct ath_slot *slot = worker.slot;
 
-	(void)state;
-	slot = ath_scoreboard_take(board, 1, 1);
-	begin_worker(slot);
 	for (size_t i = 0; i < MORE; i++) {
 		requests[i] = ath_request_new(&worker.web);
 		assert_non_null(requests[i]);
@@ -230,14 +140,22 @@ static void test_more_requests_than_entries(void **state)
 		worker.web.ended(requests[i], 200, &output);
 		ath_request_free(requests[i]);
 	}
-	assert_int_equal(ath_slot_in_flight(slot), 0);
+}
+
+/* Where more are in flight than there are entries, they are counted, and their route is known. */
+static void test_more_requests_than_entries(void **state)
+{
+	(void)state;
+	begin_worker(ath_scoreboard_take(board, 1, 1));
+	in_fiber(begin_many);
+	assert_int_equal(ath_slot_in_flight(worker.slot), 0);
 	assert_int_equal(requests_of(sum_of_route("GET", "/odd")), MORE);
 	ask("GET", "/look/1"); /* which finds a free one */
-	assert_int_equal(slot->used, ATH_ENTRIES);
+	assert_int_equal(worker.slot->used, ATH_ENTRIES);
 	end_worker();
 }
 
-static void test_buckets(void **state)
+static void count_latencies(void)
 {
 	static const struct {
 		uint64_t took_us;
@@ -248,25 +166,70 @@ static void test_buckets(void **state)
 		{ 10000000, 13 }, { 10000001, 14 }, { UINT64_MAX / 4, 14 },
 	};
 	const struct ath_output output = { .body = "" };
-	const struct ath_route_count *counts;
+	const struct ath_route_count *count = &worker.slot->tally.routes[0];
 
-	(void)state;
-	begin_worker(ath_scoreboard_take(board, 1, 1));
 	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
 		struct ath_request request = { .web = &worker.web,
 					       .took_us = rows[i].took_us,
 					       .id = "" };
-		uint64_t before;
+		uint64_t before = count->buckets[rows[i].bucket];
 
-		counts = worker.slot->tally.routes;
-		before = counts[0].buckets[rows[i].bucket];
 		worker.web.began(&request);
 		worker.web.ended(&request, 200, &output);
-		assert_int_equal(counts[0].buckets[rows[i].bucket], before + 1);
+		assert_int_equal(count->buckets[rows[i].bucket], before + 1);
 	}
-	assert_int_equal(requests_of(&worker.slot->tally.routes[0]), ATH_COUNT(rows));
+	assert_int_equal(requests_of(count), ATH_COUNT(rows));
+}
+
+static void test_buckets(void **state)
+{
+	(void)state;
+	begin_worker(ath_scoreboard_take(board, 1, 1));
+	in_fiber(count_latencies);
 	end_worker();
 }
+
+/* ---- what keeps the loop ------------------------------------------------------------------------
+ */
+
+static void keep_the_loop(struct ath_request *request)
+{
+	uint64_t end = ath_web_now_us() + 3000;
+
+	(void)request;
+	while (ath_web_now_us() < end)
+		;
+}
+
+static void test_a_handler_that_keeps_the_loop_is_told(void **state)
+{
+	char said[2000];
+	ssize_t length;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	configuration.log = (struct ath_log){ .fd = ends[1], .level = ATH_LOG_WARNING };
+	configuration.blocked_ms = 2;
+	begin_worker(ath_scoreboard_take(board, 1, 1));
+	in_flight = keep_the_loop;
+	ask("GET", "/look/7");
+	length = read(ends[0], said, sizeof said - 1);
+	assert_true(length > 0);
+	said[length] = '\0';
+	assert_non_null(strstr(said, "\"message\":\"a handler kept the loop\",\"ms\":"));
+	assert_non_null(strstr(
+		said, ",\"method\":\"GET\",\"route\":\"/look/<id:int>\",\"id\":\"the-id\"}"));
+	assert_true(worker.slot->tally.counters[ATH_COUNTER_BLOCKED] >= 1);
+	end_worker();
+	configuration.log.fd = -1;
+	configuration.blocked_ms = 0;
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* ---- the rest of the process
+ * --------------------------------------------------------------------- */
 
 static void test_a_tick_tells_of_the_process(void **state)
 {
@@ -351,10 +314,16 @@ static void die_in_flight(void)
 {
 	struct ath_request *request = ath_request_new(&worker.web);
 
-	ask("GET", "/odd");
+	assert_non_null(request);
 	request->began_us = 1;
 	worker.web.began(request);
 	kill(getpid(), SIGKILL);
+}
+
+static void answer_one_and_die(void)
+{
+	ask("GET", "/odd");
+	in_fiber(die_in_flight);
 }
 
 static void test_requests_that_died_with_their_process(void **state)
@@ -363,7 +332,7 @@ static void test_requests_that_died_with_their_process(void **state)
 	struct ath_tally *sum;
 
 	(void)state;
-	wait_for_end(in_child(slot, die_in_flight), -1);
+	wait_for_end(in_child(slot, answer_one_and_die), -1);
 	assert_int_equal(ath_slot_in_flight(slot), 1);
 	ath_slot_retire(slot);
 	assert_int_equal(ath_slot_in_flight(slot), 0);
@@ -498,6 +467,7 @@ int main(void)
 		row(test_a_request_in_flight_is_seen),
 		row(test_more_requests_than_entries),
 		row(test_buckets),
+		row(test_a_handler_that_keeps_the_loop_is_told),
 		row(test_a_tick_tells_of_the_process),
 		row(test_what_the_dead_have_counted_stays),
 		row(test_requests_that_died_with_their_process),

@@ -71,7 +71,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&web, 0, sizeof web);
 	told_count = 0;
-	if (open_log(errors, &to_errors, ATH_LOG_WARNING) != 0 ||
+	if (open_log(errors, &to_errors, ATH_LOG_INFO) != 0 ||
 	    open_log(accesses, &to_accesses, ATH_LOG_INFO) != 0 ||
 	    open_log(slows, &to_slows, ATH_LOG_WARNING) != 0 || ath_arena_open(&arena, 0) != ATH_OK)
 		return -1;

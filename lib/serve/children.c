@@ -64,13 +64,21 @@ static void say(struct ath_child *self, const struct ath_error *error)
 /* ---- asking it to end --------------------------------------------------------------------------
  */
 
+void ath_child_tell(const struct ath_child *child, struct ath_log_line *line)
+{
+	if (child->number > 0)
+		ath_log_int(line, "worker", child->number);
+	else
+		ath_log_text(line, "worker", "status");
+	ath_log_int(line, "pid", child->pid);
+}
+
 static void log_ending(const struct ath_child *child, const char *message)
 {
 	struct ath_log_line line;
 
 	ath_log_begin(&line, child->master->log, ATH_LOG_WARNING, message);
-	ath_log_int(&line, "worker", child->number);
-	ath_log_int(&line, "pid", child->pid);
+	ath_child_tell(child, &line);
 	if (child->why != NULL)
 		ath_log_text(&line, "reason", child->why);
 	ath_log_end(&line);
@@ -102,18 +110,20 @@ static void patience_over(struct ath_timer *timer)
 	}
 }
 
-/* The worker has as long for what is in flight, and again for after_stop. */
+/* A worker has as long for what is in flight, and again for after_stop. */
+static int64_t time_to_leave(const struct ath_master *master)
+{
+	int64_t stop_timeout_ms = master->configuration->stop_timeout_ms;
+
+	return SLACK_MS + stop_timeout_ms * (master->app->after_stop == NULL ? 1 : 2);
+}
+
 void ath_child_leave(struct ath_child *child)
 {
-	const struct ath_master *master = child->master;
-	int64_t patience_ms = master->configuration->stop_timeout_ms;
-
 	if (child->signal != 0)
 		return;
-	if (master->app->after_stop != NULL)
-		patience_ms *= 2;
 	child->state = ATH_CHILD_LEAVES;
-	send(child, SIGTERM, patience_ms + SLACK_MS);
+	send(child, SIGTERM, time_to_leave(child->master));
 }
 
 void ath_child_quit(struct ath_child *child, int64_t patience_ms)
@@ -163,8 +173,10 @@ void ath_children_reap(struct ath_master *master)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		child = of_pid(master, pid);
-		if (child == NULL)
+		if (child == NULL) {
+			(void)!ath_upgrade_trial_ended(master, pid, status);
 			continue; /* as the first process of a container we are given others' */
+		}
 		if (child->ack.fd >= 0)
 			hear(&child->ack, 0); /* its last words may not have been handed out yet */
 		stop_hearing(child);
@@ -233,6 +245,31 @@ static struct ath_child *new_child(struct ath_master *master, unsigned number,
 		ath_error_set(error, ATH_ETOOBIG, "too many workers have not left yet");
 		free(child);
 		return NULL;
+	}
+	return child;
+}
+
+/* One that leaves already has been told: to be told again is to end at once. */
+struct ath_child *ath_child_adopt(struct ath_master *master, unsigned number, pid_t pid,
+				  bool leaves)
+{
+	struct ath_child *child = calloc(1, sizeof *child);
+
+	if (child == NULL)
+		return NULL;
+	*child = (struct ath_child){ .next = master->children,
+				     .master = master,
+				     .pid = pid,
+				     .number = number,
+				     .generation = master->generation,
+				     .state = ATH_CHILD_SERVES,
+				     .ack.fd = -1,
+				     .timer.fire = patience_over };
+	master->children = child;
+	if (leaves) {
+		child->state = ATH_CHILD_LEAVES;
+		child->signal = SIGTERM;
+		ath_timer_start(master->loop, &child->timer, ath_now() + time_to_leave(master));
 	}
 	return child;
 }
@@ -315,6 +352,7 @@ static void close_masters(struct ath_master *master)
 	}
 	master->self->next = NULL;
 	master->children = master->self;
+	ath_upgrade_close(master);
 	ath_loop_close(&master->loop);
 	ath_pid_file_close(&master->pid_file);
 }

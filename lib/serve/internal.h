@@ -121,7 +121,12 @@ struct ath_worker {
 	struct ath_slot *slot;        /* of the scoreboard */
 	struct ath_timer tick;        /* when its slot is written next */
 	struct ath_scoreboard *board; /* of a process without a slot; or NULL */
-	const struct ath_seat *seat;  /* NULL: it serves no socket */
+	const struct ath_configuration *configuration;
+	const struct ath_seat *seat; /* NULL: it serves no socket */
+	struct {
+		size_t connections; /* when it had more than its share first */
+		int64_t since;      /* 0: it has not */
+	} share;
 	int64_t stop_timeout_ms;
 	int64_t blocked_ms; /* see ath_loop_watch_itself() */
 	struct {
@@ -151,9 +156,10 @@ void ath_worker_close(struct ath_worker *worker);
 /* What a worker is given by whoever starts it. */
 struct ath_seat {
 	int fd; /* the listening socket; -1: none, it starts and ends, to see whether it can */
-	unsigned number;                                      /* from 1; 0: it has no master */
-	struct ath_slot *slot;                                /* NULL: none */
-	size_t processes;                                     /* that the database has to bear */
+	unsigned number;       /* from 1; 0: it is no worker, or alone */
+	bool alone;            /* it has no master */
+	struct ath_slot *slot; /* NULL: none */
+	size_t processes;      /* that the database has to bear */
 	void (*serves)(struct ath_worker *worker, void *arg); /* called when it does */
 	void *arg;
 };

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +65,8 @@ static void stop(struct ath_master *master, unsigned how)
 		ath_sockets_remove(&master->sockets);
 	}
 	master->stopping = how;
+	if (master->upgrade.trial > 0)
+		(void)kill(master->upgrade.trial, SIGTERM);
 	for (struct ath_child *child = master->children; child != NULL; child = child->next) {
 		if (how == 1)
 			ath_child_leave(child);
@@ -119,6 +122,16 @@ static void notify_reloading(void)
 			   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
+/* Has all workers replaced. */
+static void renew(struct ath_master *master)
+{
+	master->reloading = true;
+	master->previous = *master->configuration;
+	master->generation++;
+	for (unsigned i = 0; i <= master->workers; i++)
+		master->places[i].replace = master->places[i].current != NULL;
+}
+
 static void begin_reload(struct ath_master *master)
 {
 	struct ath_configuration fresh;
@@ -136,14 +149,10 @@ static void begin_reload(struct ath_master *master)
 		notify_ready(master);
 		return;
 	}
-	master->previous = *master->configuration;
+	renew(master);
 	*master->configuration = fresh;
-	master->reloading = true;
-	master->generation++;
 	ath_scoreboard_count_reload(master->board);
 	note(master, ATH_LOG_INFO, "reload begins");
-	for (unsigned i = 0; i <= master->workers; i++)
-		master->places[i].replace = master->places[i].current != NULL;
 }
 
 /* One after the other: the next is started when this one serves. */
@@ -207,8 +216,7 @@ static void log_end_of(const struct ath_child *child, int status)
 		      well                               ? "a worker has left"
 		      : child->state == ATH_CHILD_STARTS ? "a worker could not start"
 							 : "a worker has died");
-	ath_log_int(&line, "worker", child->number);
-	ath_log_int(&line, "pid", child->pid);
+	ath_child_tell(child, &line);
 	if (WIFSIGNALED(status))
 		ath_log_text(&line, "signal", strsignal(WTERMSIG(status)));
 	else
@@ -299,8 +307,7 @@ static void log_hanging(const struct ath_child *child, int64_t ms)
 	char what[256];
 
 	ath_log_begin(&line, child->master->log, ATH_LOG_ERROR, "a worker hangs");
-	ath_log_int(&line, "worker", child->number);
-	ath_log_int(&line, "pid", child->pid);
+	ath_child_tell(child, &line);
 	ath_log_int(&line, "ms", ms);
 	if (ath_slot_describe(child->slot, what, sizeof what))
 		ath_log_text(&line, "busy_with", what);
@@ -377,6 +384,26 @@ static bool has_failed(const struct ath_master *master)
 	return true;
 }
 
+/* Nobody starts and nothing is under way. */
+static bool is_calm(const struct ath_master *master)
+{
+	return master->started && !master->reloading && !is_replacing(master) &&
+	       ath_children_count(master, ATH_CHILD_STARTS) == 0;
+}
+
+static void tend_to_wishes(struct ath_master *master)
+{
+	if (master->upgrade.wanted && master->upgrade.trial == 0)
+		ath_upgrade_begin(master);
+	if (master->upgrade.ready && is_calm(master)) {
+		notify_reloading();
+		ath_upgrade_execute(master);
+		notify_ready(master);
+	}
+	if (master->reload_wanted && is_calm(master))
+		begin_reload(master);
+}
+
 /* False: it is over, or this is a child now. */
 static bool tend(struct ath_master *master)
 {
@@ -386,9 +413,8 @@ static bool tend(struct ath_master *master)
 		return master->children != NULL;
 	if (master->started || master->error->status == ATH_OK)
 		start_missing(master);
-	if (master->self == NULL && master->reload_wanted && master->started &&
-	    !master->reloading && !is_replacing(master))
-		begin_reload(master);
+	if (master->self == NULL)
+		tend_to_wishes(master);
 	if (master->self == NULL && !is_replacing(master))
 		replace_next(master);
 	return master->self == NULL;
@@ -396,6 +422,13 @@ static bool tend(struct ath_master *master)
 
 /* ---- signals ------------------------------------------------------------------------------------
  */
+
+static void reopen_logs(const struct ath_master *master)
+{
+	(void)ath_logs_reopen(master->configuration); /* it logs what goes wrong */
+	for (const struct ath_child *child = master->children; child != NULL; child = child->next)
+		(void)kill(child->pid, SIGUSR1);
+}
 
 static void caught(int signal, void *arg)
 {
@@ -407,6 +440,12 @@ static void caught(int signal, void *arg)
 		break;
 	case SIGHUP:
 		master->reload_wanted = true;
+		break;
+	case SIGUSR1:
+		reopen_logs(master);
+		break;
+	case SIGUSR2:
+		master->upgrade.wanted = true;
 		break;
 	case SIGQUIT:
 		stop(master, 2);
@@ -445,10 +484,14 @@ static enum ath_status supervise(struct ath_master *master, struct ath_error *er
 		return ath_error_set(error, ATH_ENOMEM, "out of memory");
 	if (ath_loop_open(&master->loop, master->log) != ATH_OK)
 		return ath_error_set(error, ATH_EIO, "no loop could be opened");
-	if (take_signals(master, error) != ATH_OK)
+	if (take_signals(master, error) != ATH_OK || ath_upgrade_open(master, error) != ATH_OK)
 		return error->status;
 	ath_process_name(master->app->name, "master");
 	note(master, ATH_LOG_INFO, "the master begins");
+	if (ath_upgrade_is_under_way()) {
+		ath_upgrade_take_children(master);
+		renew(master);
+	}
 	look(&master->look);
 	ath_watchdog_start(&master->watchdog, master->loop);
 	while (tend(master))
@@ -471,6 +514,7 @@ static void alone_serves(struct ath_worker *worker, void *arg)
 static enum ath_status serve_alone(struct ath_master *master, struct ath_error *error)
 {
 	struct ath_seat seat = { .fd = master->sockets.application.fd,
+				 .alone = true,
 				 .slot = ath_scoreboard_take(master->board, 1, 1),
 				 .processes = 1,
 				 .serves = alone_serves,
@@ -494,13 +538,33 @@ static enum ath_status validate(const struct ath_master *master, struct ath_erro
 	return status;
 }
 
+/* They are opened anew by whoever the process is then. */
+static enum ath_status open_logs(struct ath_master *master, struct ath_error *error)
+{
+	struct ath_configuration *configuration = master->configuration;
+	const struct ath_identity *identity = &master->identity;
+	const struct ath_log *const logs[] = { &configuration->log, &configuration->access,
+					       &configuration->slow };
+
+	umask(027);
+	if (ath_logs_open(configuration, error) != ATH_OK)
+		return error->status;
+	for (size_t i = 0; i < ATH_COUNT(logs); i++)
+		if (identity->change && logs[i]->fd > STDERR_FILENO)
+			(void)fchown(logs[i]->fd, identity->user, identity->group);
+	return ATH_OK;
+}
+
 /* As root: what only root may do comes before the other user. */
 static enum ath_status prepare(struct ath_master *master, struct ath_error *error)
 {
 	const struct ath_configuration *configuration = master->configuration;
 
+	if (ath_upgrade_is_under_way())
+		ath_upgrade_take_sockets(master);
 	if (validate(master, error) != ATH_OK ||
 	    ath_identity_find(&master->identity, configuration, error) != ATH_OK ||
+	    open_logs(master, error) != ATH_OK ||
 	    ath_sockets_open(&master->sockets, configuration, &master->identity, error) != ATH_OK ||
 	    ath_pid_file_open(&master->pid_file, configuration->pid_file, &master->identity,
 			      error) != ATH_OK ||
@@ -518,6 +582,8 @@ static void end(struct ath_master *master)
 {
 	if (master->reloading)
 		ath_configuration_drop(&master->previous);
+	if (master->reloading)
+		ath_configuration_drop(&master->previous);
 	if (master->self == NULL) {
 		if (!master->stopping)
 			ath_sockets_remove(&master->sockets);
@@ -530,9 +596,28 @@ static void end(struct ath_master *master)
 		free(master->children);
 		master->children = next;
 	}
+	ath_upgrade_close(master);
 	ath_loop_close(&master->loop);
 	ath_scoreboard_close(&master->board);
 	free(master->places);
+}
+
+static void nobody_hears(struct ath_worker *worker, void *arg)
+{
+	(void)worker;
+	(void)arg;
+}
+
+/* All but serving: see upgrade.c. What it would have to do as the next master it must be able to.
+ */
+static enum ath_status try_worker(struct ath_master *master, struct ath_error *error)
+{
+	struct ath_seat seat = { .fd = -1, .processes = master->workers, .serves = nobody_hears };
+
+	if (ath_identity_find(&master->identity, master->configuration, error) != ATH_OK ||
+	    open_logs(master, error) != ATH_OK)
+		return error->status;
+	return ath_worker_serve(master->app, master->configuration, &seat, error);
 }
 
 enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configuration *configuration,
@@ -551,6 +636,8 @@ enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configura
 				     .generation = 1 };
 
 	master.workers = (unsigned)(workers < 0 ? sysconf(_SC_NPROCESSORS_ONLN) : workers);
+	if (ath_upgrade_is_trial())
+		return try_worker(&master, error);
 	if (prepare(&master, error) == ATH_OK)
 		(void)(master.workers > 0 ? supervise : serve_alone)(&master, error);
 	end(&master);

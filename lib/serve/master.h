@@ -116,6 +116,39 @@ struct ath_child_place {
 	int64_t not_before;               /* nothing is started here */
 };
 
+/* ---- an upgrade (upgrade.c) ------------------------------------------------------------------ */
+
+struct ath_upgrade {
+	struct ath_master *master;
+	char *program; /* its file */
+	bool wanted;   /* to be tried */
+	bool ready;    /* the trial was well: to be executed */
+	pid_t trial;   /* 0: none is under way */
+	struct ath_timer patience;
+	struct ath_watch output; /* what the trial says; fd < 0: there is none */
+	char said[200];          /* the last line of that */
+	size_t said_length;
+	struct ath_watch directory; /* of the program, when its changes count; or fd < 0 */
+	struct ath_timer quiet;     /* since the last of them */
+};
+
+enum ath_status ath_upgrade_open(struct ath_master *master, struct ath_error *error) ATH_MUST_CHECK;
+void ath_upgrade_close(struct ath_master *master);
+/* Tries the program. */
+void ath_upgrade_begin(struct ath_master *master);
+/* Was it the trial that has ended? */
+bool ath_upgrade_trial_ended(struct ath_master *master, pid_t pid, int status) ATH_MUST_CHECK;
+/* Returns when that is not possible. */
+void ath_upgrade_execute(struct ath_master *master);
+/* This process is a trial; or it was a master of another program until now. */
+bool ath_upgrade_is_trial(void) ATH_MUST_CHECK;
+bool ath_upgrade_is_under_way(void) ATH_MUST_CHECK;
+/* What that has handed over. */
+void ath_upgrade_take_sockets(struct ath_master *master);
+void ath_upgrade_take_children(struct ath_master *master);
+
+/* ---- the master (master.c) ------------------------------------------------------------------- */
+
 enum { ATH_DEATHS = 10 };
 
 struct ath_master {
@@ -131,6 +164,7 @@ struct ath_master {
 	struct ath_identity identity;
 	struct ath_pid_file pid_file;
 	struct ath_watchdog watchdog;
+	struct ath_upgrade upgrade;
 	struct ath_scoreboard *board;
 	struct ath_timer look; /* once a second */
 	struct ath_timer wake; /* something may be started then */
@@ -149,6 +183,9 @@ struct ath_master {
 /* The next in the place; false: in the child, or when none could be made, which is an error. */
 enum ath_status ath_child_start(struct ath_master *master, unsigned number,
 				struct ath_error *error) ATH_MUST_CHECK;
+/* One that another master has started; NULL: no memory. */
+struct ath_child *ath_child_adopt(struct ath_master *master, unsigned number, pid_t pid,
+				  bool leaves);
 /* Asks it to end: TERM, then QUIT, then KILL. */
 void ath_child_leave(struct ath_child *child);
 /* The same, from QUIT on. */
@@ -159,6 +196,8 @@ void ath_child_end(struct ath_child *child, int signal, const char *why);
 void ath_children_reap(struct ath_master *master);
 /* In a child: what it is there for, from its start to its end. */
 enum ath_status ath_child_run(struct ath_master *master, struct ath_error *error) ATH_MUST_CHECK;
+/* Which one it is, in a line of the log. */
+void ath_child_tell(const struct ath_child *child, struct ath_log_line *line);
 /* How many are in this state. */
 size_t ath_children_count(const struct ath_master *master, enum ath_child_state state);
 
@@ -167,6 +206,9 @@ enum ath_status ath_status_serve(struct ath_scoreboard *board,
 				 const struct ath_configuration *configuration,
 				 const struct ath_seat *seat,
 				 struct ath_error *error) ATH_MUST_CHECK;
+
+/* Has the worker leave connections to those of the scoreboard that have fewer (share.c). */
+void ath_worker_share(struct ath_worker *worker);
 
 /* Told by children.c: one serves, one has ended. */
 void ath_master_child_serves(struct ath_child *child);

@@ -158,8 +158,7 @@ enum ath_status ath_pid_file_open(struct ath_pid_file *file, const char *path,
 {
 	char under[4096];
 
-	*file = (struct ath_pid_file){ .fd = -1 };
-	if (path == NULL)
+	if (path == NULL || file->fd >= 0) /* that of the master before us */
 		return ATH_OK;
 	if (snprintf(under, sizeof under, "%s.%d", path, (int)getpid()) >= (int)sizeof under)
 		return ath_error_set(error, ATH_EINVAL, "pid-file: the path is too long");

@@ -47,7 +47,8 @@ bool ath_socket_is_given(void)
 {
 	const char *count;
 
-	return is_passed(&count) || is_listening(STDIN_FILENO);
+	return is_passed(&count) || is_listening(STDIN_FILENO) || ath_upgrade_is_under_way() ||
+	       ath_upgrade_is_trial();
 }
 
 static enum ath_status put_given(struct ath_socket *socket, int fd, const char *what,
@@ -342,33 +343,35 @@ static enum ath_status open_one(struct ath_socket *socket, const char *option, c
 	return open_tcp(socket, option, (int)configuration->backlog, error);
 }
 
+static enum ath_status take_given(struct ath_sockets *sockets, struct ath_error *error)
+{
+	const char *passed;
+
+	if (is_passed(&passed))
+		return take_passed(sockets, passed, error);
+	if (is_listening(STDIN_FILENO))
+		sockets->application.fd = STDIN_FILENO;
+	return ATH_OK;
+}
+
 enum ath_status ath_sockets_open(struct ath_sockets *sockets,
 				 const struct ath_configuration *configuration,
 				 const struct ath_identity *identity, struct ath_error *error)
 {
-	struct ath_sockets made = { { .fd = -1 }, { .fd = -1 } };
-	const char *passed;
+	struct ath_socket *application = &sockets->application, *status = &sockets->status;
 
-	if (is_passed(&passed))
-		(void)take_passed(&made, passed, error);
-	else if (is_listening(STDIN_FILENO))
-		made.application.fd = STDIN_FILENO;
-	if (error->status == ATH_OK &&
-	    open_one(&made.application, "listen", configuration->listen, configuration, identity,
+	if (application->fd >= 0) /* of the master before us */
+		return ATH_OK;
+	if (take_given(sockets, error) == ATH_OK &&
+	    open_one(application, "listen", configuration->listen, configuration, identity,
 		     error) == ATH_OK &&
-	    made.application.fd < 0)
-		ath_error_set(
-			error, ATH_EINVAL,
-			"no listening socket: name one with --listen unix:PATH or HOST:PORT, or "
-			"start it with spawn-fcgi or systemd");
+	    application->fd < 0)
+		ath_error_set(error, ATH_EINVAL,
+			      "no listening socket: name one with --listen unix:PATH or HOST:PORT, "
+			      "or start it with spawn-fcgi or systemd");
 	if (error->status == ATH_OK)
-		(void)open_one(&made.status, "status-listen", configuration->status_listen,
-			       configuration, identity, error);
-	if (error->status != ATH_OK) {
-		ath_sockets_remove(&made);
-		ath_sockets_close(&made);
-	}
-	*sockets = made;
+		(void)open_one(status, "status-listen", configuration->status_listen, configuration,
+			       identity, error);
 	return error->status;
 }
 

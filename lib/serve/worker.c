@@ -59,6 +59,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 			 .own_routes = ath_own_routes,
 			 .context = &worker->rest },
 		.log = &configuration->log,
+		.configuration = configuration,
 		.stop_timeout_ms = grace(configuration),
 		.blocked_ms = configuration->blocked_ms,
 	};
@@ -141,9 +142,11 @@ static void log_failure(const struct ath_worker *worker, const char *listener,
 static void caught(int signal, void *arg)
 {
 	struct ath_worker *worker = arg;
-	bool alone = worker->seat->number == 0;
+	bool alone = worker->seat->alone;
 
-	if (signal == SIGQUIT)
+	if (signal == SIGUSR1)
+		(void)ath_logs_reopen(worker->configuration); /* it logs what goes wrong */
+	else if (signal == SIGQUIT)
 		worker->signals = 2;
 	else if (signal == SIGTERM || (alone && (signal == SIGINT || signal == SIGHUP)))
 		worker->signals++;
@@ -229,6 +232,28 @@ void ath_worker_stop(struct ath_worker *worker)
 				  ath_now() + worker->stop_timeout_ms, 2));
 }
 
+/*
+ * A wrong name, role or password, and more connections than the server allows, are mistakes that
+ * time does not mend. A server that is away comes back: until then requests are answered with 503.
+ */
+static enum ath_status ask_database(struct ath_worker *worker, struct ath_error *error)
+{
+	static const char *const mistakes[] = { "3D000", "28000", "28P01" };
+	struct ath_error found = { 0 };
+	char text[256];
+	bool refuse;
+
+	refuse = ath_engine_check_limits(worker->rest.engine, worker->seat->processes, text,
+					 sizeof text, &found) == ATH_EINVAL;
+	for (size_t i = 0; i < ATH_COUNT(mistakes); i++)
+		refuse |= strcmp(found.sqlstate, mistakes[i]) == 0;
+	if (refuse) {
+		*error = found;
+		error->status = ATH_EINVAL;
+	}
+	return error->status;
+}
+
 /* ---- the three ways of serving ----------------------------------------------------------------
  */
 
@@ -260,7 +285,10 @@ enum ath_status ath_worker_serve(const struct ath_app *app,
 		ath_engine_set_worker(worker.rest.engine, seat->number);
 		if (worker.slot != NULL)
 			ath_slot_attach(&worker);
+		if (worker.slot != NULL && !seat->alone)
+			ath_worker_share(&worker);
 		if (take_signals(&worker, error) == ATH_OK &&
+		    ask_database(&worker, error) == ATH_OK &&
 		    ath_worker_start(&worker, error) == ATH_OK && seat->fd >= 0 &&
 		    ath_fcgi_serve(&worker.server, worker.loop, seat->fd, &worker.web, error) ==
 			    ATH_OK)
@@ -289,6 +317,7 @@ enum ath_status ath_status_serve(struct ath_scoreboard *board,
 	struct ath_worker worker;
 	enum ath_status status = ath_status_open(&worker, board, configuration, error);
 
+	worker.configuration = configuration;
 	worker.seat = seat;
 	worker.stop_timeout_ms = grace(configuration);
 	if (status == ATH_OK)

@@ -846,31 +846,38 @@ static void brake(struct ath_fcgi_server *server)
 	pause_listening(server, BRAKE_MS);
 }
 
+/* False: none waits, or it cannot be had now. */
+static bool accept_one(struct ath_fcgi_server *server)
+{
+	int fd = accept4(server->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
+		return true;
+	if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (fd >= 0 && add_connection(server, fd))
+		return true;
+	if (fd >= 0) {
+		close(fd);
+		errno = ENOMEM;
+	}
+	brake(server);
+	return false;
+}
+
+/*
+ * The one that woke this process is taken in any case: where several listen, no other was woken for
+ * it, and nobody would be until the next one comes.
+ */
 static void listener_ready(struct ath_watch *watch, uint32_t events)
 {
 	struct ath_fcgi_server *server = container_of(watch, struct ath_fcgi_server, listener);
 
 	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd;
-
+	for (int i = 0; i < ACCEPTS_A_TURN && accept_one(server); i++) {
 		server->has_share = !may_accept(server);
 		if (server->has_share) {
 			pause_listening(server, PAUSE_MS);
-			return;
-		}
-		fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
-			continue;
-		if (fd < 0) {
-			if (errno != EAGAIN && errno != EWOULDBLOCK)
-				brake(server);
-			return;
-		}
-		if (!add_connection(server, fd)) {
-			close(fd);
-			errno = ENOMEM;
-			brake(server);
 			return;
 		}
 	}
@@ -933,6 +940,9 @@ static void grace_over(struct ath_timer *timer)
 void ath_fcgi_drain(struct ath_fcgi_server *server, int64_t grace_ms, void (*drained)(void *arg),
 		    void *arg)
 {
+	/* those that this process alone was woken for: see listener_ready() */
+	for (int i = 0; i < ACCEPTS_A_TURN && accept_one(server); i++)
+		;
 	stop_listening(server);
 	server->draining = true;
 	server->drained = drained;

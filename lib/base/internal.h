@@ -40,6 +40,17 @@ void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_
 /** Text that needs no escapes, in quotes. */
 void ath_buffer_quoted(struct ath_buffer *buffer, const char *data, size_t length);
 
+/**
+ * Where somebody has been waiting for something all the time for so many milliseconds, more is
+ * asked for than there is: it is no burst any more.
+ */
+enum { ATH_STANDING_MS = 500 };
+/** How long it makes sense to wait then for what takes so long itself. */
+static inline int64_t ath_standing_patience(int64_t service_ms)
+{
+	return service_ms > ATH_STANDING_MS / 4 ? 4 * service_ms : ATH_STANDING_MS;
+}
+
 /** FNV-1a over words: good enough for tables, not for an adversary's keys. */
 static inline uint64_t ath_hash(const void *data, size_t length)
 {

@@ -162,6 +162,7 @@ enum ath_status ath_engine_open(struct ath_engine **engine, const char *url,
 	}
 	made->options = options == NULL ? (struct ath_engine_options){ 0 } : *options;
 	made->pool_waits_tail = &made->pool_waits;
+	made->load.waited_since = ATH_NEVER;
 	if (made->options.password != NULL &&
 	    (made->password = strdup(made->options.password)) == NULL)
 		ath_error_set(error, ATH_ENOMEM, "out of memory");

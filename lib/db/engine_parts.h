@@ -24,9 +24,21 @@ struct ath_pool_wait {
 
 /* What it has done so far. */
 struct ath_engine_counts {
-	uint64_t statements, batches, connects, failed_connects, lost, pool_timeouts;
+	uint64_t statements, batches, connects, failed_connects, lost, pool_timeouts, pool_refused;
 	struct ath_sqlstate_count sqlstates[ATH_SQLSTATES];
 	size_t sqlstate_count;
+};
+
+/* pool_load.c: who has a connection, and who waits for one. */
+struct ath_pool_load {
+	size_t lent, waiting;
+	int64_t at;           /* until when the time of those that are lent is counted */
+	int64_t unshared_ms;  /* their time since one was given back */
+	int64_t lease_us;     /* for how long one is lent, smoothed over the last */
+	int64_t leases;       /* so many */
+	int64_t waited_since; /* since when somebody has waited all the time, or ATH_NEVER */
+	int64_t refusals;     /* that have not been logged yet */
+	int64_t logged_at;
 };
 
 struct ath_engine {
@@ -64,6 +76,7 @@ struct ath_engine {
 	size_t idle_count, pool_count; /* pool_count: with the lent and the opening ones */
 	size_t pool_opening;
 	struct ath_pool_wait *pool_waits, **pool_waits_tail;
+	struct ath_pool_load load;
 
 	struct ath_retry retry;
 	struct ath_engine_counts counts;
@@ -201,6 +214,13 @@ void ath_pipeline_leave(struct ath_engine *engine);
 void ath_pool_leave(struct ath_engine *engine);
 void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
+/* A connection is lent, or was; one more waits for one, or one less. */
+void ath_pool_lends(struct ath_engine *engine);
+void ath_pool_takes_back(struct ath_engine *engine);
+void ath_pool_waits(struct ath_engine *engine, bool more);
+/* Until when one who has this deadline is to wait; ATH_EUNAVAILABLE: it makes no sense. */
+enum ath_status ath_pool_patience(struct ath_engine *engine, int64_t deadline, int64_t *until,
+				  struct ath_error *error) ATH_MUST_CHECK;
 
 /* Those who wait are told, and listeners live on without an engine. Before the jobs are waited for.
  */

@@ -49,6 +49,8 @@ void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_sta
 		.pool_most = pool_most(engine),
 		.pool_open = engine->pool_count - engine->pool_opening,
 		.pool_idle = engine->idle_count,
+		.pool_lent = engine->load.lent,
+		.pool_waiting = engine->load.waiting,
 		.connections_most = connections_most(engine),
 		.statements = counts->statements,
 		.batches = counts->batches,
@@ -57,13 +59,11 @@ void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_sta
 		.lost = counts->lost,
 		.cancels = engine->cancels,
 		.pool_timeouts = counts->pool_timeouts,
+		.pool_refused = counts->pool_refused,
 		.sqlstate_count = counts->sqlstate_count,
 	};
-	stats->pool_lent = stats->pool_open - stats->pool_idle;
 	for (size_t i = 0; i < engine->pipeline_count; i++)
 		stats->outstanding += ath_connection_outstanding(engine->pipelines[i]);
-	for (struct ath_pool_wait *wait = engine->pool_waits; wait != NULL; wait = wait->next)
-		stats->pool_waiting++;
 	memcpy(stats->sqlstates, counts->sqlstates,
 	       counts->sqlstate_count * sizeof *counts->sqlstates);
 }

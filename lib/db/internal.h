@@ -144,6 +144,12 @@ struct ath_attached **ath_engine_attached(struct ath_engine *engine);
 enum ath_status ath_engine_read(struct ath_engine *engine, struct ath_batch *batch,
 				int64_t deadline) ATH_MUST_CHECK;
 
+/*
+ * Is more asked of its pool than it can do, with a database that is there? Who is refused then is
+ * told in the log in a line for many.
+ */
+bool ath_engine_is_overloaded(const struct ath_engine *engine);
+
 /* What an engine is at, and what it has done so far. */
 enum { ATH_SQLSTATES = 64 };
 struct ath_engine_stats {
@@ -153,6 +159,7 @@ struct ath_engine_stats {
 	size_t pool_open, pool_idle, pool_lent, pool_waiting;
 	size_t connections_most; /* all that the engine may open at once */
 	uint64_t statements, batches, connects, failed_connects, lost, cancels, pool_timeouts;
+	uint64_t pool_refused; /* who did not wait at all: too many did */
 	/* errors of the server by SQLSTATE, in the order of their first; the last is all others */
 	struct ath_sqlstate_count {
 		char sqlstate[6];

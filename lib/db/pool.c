@@ -22,6 +22,7 @@ static struct ath_pool_wait *first_wait(struct ath_engine *engine)
 		engine->pool_waits = wait->next;
 		if (engine->pool_waits == NULL)
 			engine->pool_waits_tail = &engine->pool_waits;
+		ath_pool_waits(engine, false);
 	}
 	return wait;
 }
@@ -42,7 +43,6 @@ static void fail_waits(struct ath_engine *engine)
  */
 static enum ath_status open_wanted(struct ath_engine *engine)
 {
-	size_t wanted = 0;
 	enum ath_status status = ATH_OK;
 
 	if (engine->retry.at > ath_now()) {
@@ -50,9 +50,7 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 			fail_waits(engine);
 		return ATH_OK;
 	}
-	for (struct ath_pool_wait *wait = engine->pool_waits; wait != NULL; wait = wait->next)
-		wanted++;
-	while (status == ATH_OK && engine->pool_opening < wanted &&
+	while (status == ATH_OK && engine->pool_opening < engine->load.waiting &&
 	       engine->pool_count < pool_limit(engine)) {
 		status = ath_engine_connect(engine, &engine->url, &engine->retry, pool_opened);
 		if (status == ATH_OK) {
@@ -74,6 +72,7 @@ static void leave_queue(struct ath_engine *engine, struct ath_pool_wait *wait)
 	*at = wait->next;
 	if (*at == NULL)
 		engine->pool_waits_tail = at;
+	ath_pool_waits(engine, false);
 }
 
 static void close_one(struct ath_engine *engine, struct ath_connection *connection)
@@ -88,6 +87,7 @@ static void offer(struct ath_engine *engine, struct ath_connection *connection)
 	struct ath_pool_wait *wait = first_wait(engine);
 
 	if (wait != NULL) {
+		ath_pool_lends(engine);
 		wait->connection = connection;
 		ath_wake(&wait->waiter, ATH_OK);
 	} else if (engine->pool_count > (size_t)engine->options.pool_size) {
@@ -113,12 +113,15 @@ static void pool_opened(struct ath_engine *engine, struct ath_connection *connec
 static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_wait *wait,
 				     int64_t deadline)
 {
-	int64_t patience = ath_now() + engine->options.pool_timeout_ms;
-	enum ath_status status;
+	int64_t patience;
+	enum ath_status status = ath_pool_patience(engine, deadline, &patience, wait->error);
 
+	if (status != ATH_OK)
+		return status;
 	wait->next = NULL;
 	*engine->pool_waits_tail = wait;
 	engine->pool_waits_tail = &wait->next;
+	ath_pool_waits(engine, true);
 	status = open_wanted(engine);
 	if (status == ATH_OK)
 		status = ath_wait(engine->loop, &wait->waiter,
@@ -150,6 +153,7 @@ enum ath_status ath_engine_checkout(struct ath_engine *engine, struct ath_connec
 		struct ath_connection *newest = engine->idle[--engine->idle_count];
 
 		if (ath_connection_is_usable(newest)) {
+			ath_pool_lends(engine);
 			*connection = newest;
 			return ATH_OK;
 		}
@@ -196,15 +200,18 @@ static bool reset(struct ath_engine *engine, struct ath_connection *connection)
 void ath_engine_give_back(struct ath_engine *engine, struct ath_connection **connection)
 {
 	struct ath_connection *back = *connection;
+	bool clean;
 
 	if (back == NULL)
 		return;
 	*connection = NULL;
 	if (ath_sandbox_settle(engine, back))
 		return;
-	if (ath_connection_is_clean(back) &&
-	    (!ath_connection_take_touched(back) ||
-	     (reset(engine, back) && ath_connection_is_clean(back)))) {
+	clean = ath_connection_is_clean(back) &&
+		(!ath_connection_take_touched(back) ||
+		 (reset(engine, back) && ath_connection_is_clean(back)));
+	ath_pool_takes_back(engine);
+	if (clean) {
 		offer(engine, back);
 		return;
 	}

@@ -291,7 +291,7 @@ void ath_fiber_run_ready(struct ath_fiber_pool *pool, struct ath_loop_observer *
 {
 	if (pool->ready != NULL && observer != NULL)
 		ath_observe_fibers(observer);
-	while (pool->ready != NULL) {
+	while (pool->ready != NULL && !(observer != NULL && ath_observe_is_long(observer))) {
 		struct ath_fiber *fiber = pool->ready;
 
 		pool->ready = fiber->next;

@@ -28,6 +28,8 @@ const struct ath_log *ath_loop_log(const struct ath_loop *loop);
 /* Turns until ath_loop_stop(). */
 void ath_loop_run(struct ath_loop *loop);
 void ath_loop_stop(struct ath_loop *loop);
+/* ath_now() as it was when the current fiber was entered, where that is known; else ath_now(). */
+int64_t ath_loop_now(const struct ath_loop *loop);
 /* The loop of the current fiber, or NULL outside. */
 struct ath_loop *ath_loop_current(void);
 
@@ -141,7 +143,10 @@ struct ath_fiber_pool;
 enum ath_status ath_fiber_pool_open(struct ath_fiber_pool **pool, struct ath_loop *loop);
 void ath_fiber_pool_close(struct ath_fiber_pool **pool);
 struct ath_fiber_pool *ath_loop_fiber_pool(const struct ath_loop *loop);
-/* Runs what is ready until nothing is. observer NULL: nobody watches. */
+/*
+ * Runs what is ready until nothing is, or, where somebody watches (observer is not NULL), for a
+ * while: so that what arrives is read soon, whatever the fibers do.
+ */
 struct ath_loop_observer;
 void ath_fiber_run_ready(struct ath_fiber_pool *pool, struct ath_loop_observer *observer);
 bool ath_fiber_any_ready(const struct ath_fiber_pool *pool);
@@ -156,8 +161,9 @@ struct ath_loop_observer {
 	int64_t limit_us;
 	void (*blocked)(uint32_t mark, int64_t ms, void *arg);
 	void *arg;
-	int64_t began_us; /* the turn */
-	int64_t seen_us;  /* when the clock was read last */
+	int64_t began_us;  /* the turn, */
+	int64_t fibers_us; /* and its fibers */
+	int64_t seen_us;   /* when the clock was read last */
 };
 struct ath_loop_observer *ath_loop_observer(struct ath_loop *loop);
 void ath_observe_turn(struct ath_loop_observer *observer);
@@ -167,6 +173,13 @@ void ath_observe_fibers(struct ath_loop_observer *observer);
 void ath_observe_mark(struct ath_loop_observer *observer, uint32_t mark);
 /* The fiber of this mark has been left, or does something else from now on. */
 void ath_observe_left(struct ath_loop_observer *observer, uint32_t mark);
+/* The turn has taken long enough; never before its first fiber. */
+static inline bool ath_observe_is_long(const struct ath_loop_observer *observer)
+{
+	enum { LONG_US = 20000 };
+
+	return observer->seen_us - observer->fibers_us >= LONG_US;
+}
 /* unseen: something was done since the clock was read last. */
 void ath_observe_turn_end(struct ath_loop_observer *observer, bool unseen);
 

@@ -87,6 +87,11 @@ struct ath_fiber_pool *ath_loop_fiber_pool(const struct ath_loop *loop)
 	return loop->fibers;
 }
 
+int64_t ath_loop_now(const struct ath_loop *loop)
+{
+	return loop->observer.report == NULL ? ath_now() : loop->observer.seen_us / 1000;
+}
+
 struct ath_loop_observer *ath_loop_observer(struct ath_loop *loop)
 {
 	return &loop->observer;

@@ -42,7 +42,7 @@ void ath_observe_turn(struct ath_loop_observer *observer)
 
 void ath_observe_fibers(struct ath_loop_observer *observer)
 {
-	observer->seen_us = now_us();
+	observer->fibers_us = observer->seen_us = now_us();
 }
 
 void ath_observe_mark(struct ath_loop_observer *observer, uint32_t mark)

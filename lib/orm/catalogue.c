@@ -8,7 +8,8 @@ ATH_DECLARE_READING_(ath_live_index)
 
 ATH_MODEL_RESULT(ath_live_table, ATH_COLUMN(ath_live_table, number),
 		 ATH_COLUMN(ath_live_table, oid),
-		 ATH_COLUMN(ath_live_table, kind, .nullable = true));
+		 ATH_COLUMN(ath_live_table, kind, .nullable = true),
+		 ATH_COLUMN(ath_live_table, has_trigger));
 
 ATH_MODEL_RESULT(ath_live_column, ATH_COLUMN(ath_live_column, number),
 		 ATH_COLUMN(ath_live_column, name), ATH_COLUMN(ath_live_column, type),
@@ -43,12 +44,19 @@ ATH_MODEL_RESULT(ath_live_index, ATH_COLUMN(ath_live_index, number),
 	" from unnest(" numbers ") with ordinality as k(number, place)"                            \
 	" join pg_attribute a on a.attrelid = " relation " and a.attnum = k.number), '{}')"
 
+/* Bits of pg_trigger.tgtype. */
+#define BEFORE_ROW_INSERT "(1 + 2 + 4)"
+
 static void read_tables(struct ath_session *session, struct ath_text_array names,
 			struct ath_catalogue *catalogue)
 {
 	catalogue->tables = ath_sql(session, ath_live_table,
 				    TABLES "select t.number, c.oid::bigint as oid,"
-					   " c.relkind::text as kind"
+					   " c.relkind::text as kind, exists (select"
+					   "  from pg_trigger g where g.tgrelid = t.oid"
+					   "  and not g.tgisinternal and g.tgenabled <> 'D'"
+					   "  and g.tgtype & " BEFORE_ROW_INSERT " ="
+					   "  " BEFORE_ROW_INSERT ") as has_trigger"
 					   " from tables t left join pg_class c on c.oid = t.oid"
 					   " order by t.number",
 				    ATH_BIND("names", names));

@@ -11,6 +11,7 @@ struct ath_live_table {
 	int64_t number;
 	struct ath_null_int64 oid; /* not valid: there is none */
 	const char *kind;          /* pg_class.relkind */
+	bool has_trigger;          /* before a row is inserted: it may fill any column */
 };
 
 struct ath_live_column {

@@ -219,29 +219,30 @@ static int64_t oid_of(const struct ath_comparison *comparison, const struct ath_
 	return 0;
 }
 
-static void compare_reference(const struct ath_comparison *comparison,
-			      const struct ath_member *member)
+/* Each of these columns leads to its own key, in whatever order. */
+static bool leads_to(const struct ath_live_constraint *live, const struct names *names,
+		     const struct names *keys)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		size_t at = 0;
+
+		while (at < live->columns.count &&
+		       strcmp(live->columns.items[at], names->items[i]) != 0)
+			at++;
+		if (at >= live->target_columns.count ||
+		    strcmp(live->target_columns.items[at], keys->items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void tell_no_reference(const struct ath_comparison *comparison,
+			      const struct ath_member *member,
+			      const struct ath_live_constraint *other)
 {
 	const struct ath_model *target = member->references;
 	struct names names = names_of(comparison->model, member), keys = names_of_keys(target);
-	const struct ath_live_constraint *other = NULL;
 
-	for (size_t i = 0; i < comparison->live.constraints.count; i++) {
-		const struct ath_live_constraint *each = comparison->live.constraints.items[i];
-
-		if (each->number != comparison->number || strcmp(each->kind, "f") != 0 ||
-		    each->columns.count != names.count || !begins_with(&each->columns, &names))
-			continue;
-		other = each;
-		if (each->target != oid_of(comparison, target) ||
-		    !begins_with(&each->target_columns, &keys))
-			continue;
-		compare_action(comparison, member, each, "ON DELETE", *each->on_delete,
-			       member->on_delete);
-		compare_action(comparison, member, each, "ON UPDATE", *each->on_update,
-			       member->on_update);
-		return;
-	}
 	if (other == NULL)
 		ath_comparison_tell(comparison, member,
 				    "%s has no foreign key from (%s) to %s (%s)",
@@ -255,6 +256,32 @@ static void compare_reference(const struct ath_comparison *comparison,
 				    ath_comparison_list(comparison, other->target_columns.items,
 							other->target_columns.count, ""),
 				    target->table, columns(comparison, &keys));
+}
+
+static void compare_reference(const struct ath_comparison *comparison,
+			      const struct ath_member *member)
+{
+	struct names names = names_of(comparison->model, member);
+	struct names keys = names_of_keys(member->references);
+	const struct ath_live_constraint *other = NULL;
+
+	for (size_t i = 0; i < comparison->live.constraints.count; i++) {
+		const struct ath_live_constraint *each = comparison->live.constraints.items[i];
+
+		if (each->number != comparison->number || strcmp(each->kind, "f") != 0 ||
+		    !is_same_set(&each->columns, &names))
+			continue;
+		other = each;
+		if (each->target != oid_of(comparison, member->references) ||
+		    !leads_to(each, &names, &keys))
+			continue;
+		compare_action(comparison, member, each, "ON DELETE", *each->on_delete,
+			       member->on_delete);
+		compare_action(comparison, member, each, "ON UPDATE", *each->on_update,
+			       member->on_update);
+		return;
+	}
+	tell_no_reference(comparison, member, other);
 }
 
 /* ---- the whole of it ------------------------------------------------------------------------ */
@@ -371,6 +398,8 @@ enum ath_status ath_models_compare(struct ath_engine *engine, const struct ath_m
 		comparison.number = (int64_t)i + 1;
 		compare_model(&comparison);
 	}
+	if (ath_arena_failed(comparison.session->arena))
+		ath_session_no_memory(comparison.session);
 	*error = comparison.session->error;
 	ath_session_close(&comparison.session);
 	return error->status;

@@ -180,9 +180,11 @@ static const struct ath_live_column *find_column(const struct ath_comparison *co
 	return NULL;
 }
 
-static bool is_filled(const struct ath_live_column *live)
+/* Does the database give a value when none is given, for all that can be seen? */
+static bool is_filled(const struct ath_comparison *comparison, const struct ath_live_column *live)
 {
-	return live->has_default || live->generated || live->counted;
+	return live->has_default || live->generated || live->counted ||
+	       comparison->live.tables.items[comparison->number - 1]->has_trigger;
 }
 
 /* Who gives the value when the application does not, and who may. */
@@ -199,7 +201,7 @@ static void compare_filling(const struct ath_comparison *comparison,
 		ath_comparison_tell(comparison, column,
 				    "%s is generated, and the model sends it: make it .read_only",
 				    live->name);
-	else if (ath_column_is_filled(comparison->model, column) && !is_filled(live) &&
+	else if (ath_column_is_filled(comparison->model, column) && !is_filled(comparison, live) &&
 		 (live->not_null || column->server_default != NULL || column->identity))
 		ath_comparison_tell(
 			comparison, column,
@@ -263,8 +265,8 @@ void ath_compare_unknown(const struct ath_comparison *comparison)
 	for (size_t i = 0; i < comparison->live.columns.count; i++) {
 		const struct ath_live_column *each = comparison->live.columns.items[i];
 
-		if (each->number == comparison->number && each->not_null && !is_filled(each) &&
-		    !is_in_model(comparison->model, each->name))
+		if (each->number == comparison->number && each->not_null &&
+		    !is_filled(comparison, each) && !is_in_model(comparison->model, each->name))
 			ath_comparison_tell(comparison, NULL,
 					    "%s.%s is NOT NULL without a default, and the model "
 					    "does not know it: "

@@ -113,8 +113,14 @@ struct ath_response *ath_error_problem(struct ath_request *request, const struct
 		http = 400;
 		detail = "a text is not well encoded";
 	}
+	if (error->status == ATH_EUNAVAILABLE && error->sqlstate[0] == '\0' &&
+	    request->sent == NULL && ath_engine_is_overloaded(engine)) {
+		request->refused = true;
+		detail = "too many requests wait for the database: try again";
+	}
 	/* what breaks a stream off is told nowhere else */
-	if ((http >= 500 || request->sent != NULL) && error->status != ATH_ECANCELED)
+	if ((http >= 500 || request->sent != NULL) && error->status != ATH_ECANCELED &&
+	    !request->refused)
 		ath_log_error(request, "session", error);
 	if (http == 503 && error->status != ATH_EUNKNOWN)
 		retry_after = ath_engine_retry_after(engine);

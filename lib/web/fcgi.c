@@ -23,6 +23,7 @@
 
 #include "web/fcgi_records.h"
 #include "web/internal.h"
+#include "web/overload.h"
 
 enum {
 	INPUT = 64 * 1024,
@@ -43,6 +44,7 @@ struct connection {
 	struct connection *next_queued;
 	struct ath_request *request; /* unless IDLE */
 	struct ath_fiber *fiber;     /* when BUSY */
+	int64_t ready_at;            /* when its fiber could have begun */
 	int64_t send_by;             /* until when the answer must have been taken */
 	struct ath_waiter *room;     /* the fiber waits for the socket to take more */
 	struct ath_waiter *input;    /* or for more of the body */
@@ -68,6 +70,7 @@ struct ath_fcgi_server {
 	struct connection *connections;
 	struct connection *queue, **queue_tail; /* requests beyond limits.in_flight */
 	size_t connection_count, in_flight, queued, lingering;
+	struct ath_overload overload;
 	uint64_t accepted, refused;
 	struct {
 		int64_t since; /* 0: none lately */
@@ -85,7 +88,7 @@ struct ath_fcgi_server {
 
 static const uint32_t reading_events = EPOLLIN | EPOLLRDHUP;
 
-static bool start(struct connection *connection);
+static bool run(struct connection *connection, int64_t now);
 static bool refuse(struct connection *connection);
 
 /* ---- requests are kept for the next one ------------------------------------------------- */
@@ -161,6 +164,8 @@ static void unqueue(struct connection *connection)
 	if (*at == NULL)
 		server->queue_tail = at;
 	server->queued--;
+	if (server->queued == 0)
+		ath_overload_emptied(&server->overload);
 	connection->state = READING;
 	ath_timer_stop(server->loop, &connection->arrival);
 }
@@ -351,9 +356,11 @@ static void next_queued(struct ath_fcgi_server *server)
 {
 	while (server->queue != NULL && server->in_flight < server->web->limits.in_flight) {
 		struct connection *connection = server->queue;
+		int64_t now = ath_loop_now(server->loop);
 
+		ath_overload_placed(&server->overload, server->queued - 1, now);
 		unqueue(connection);
-		if (!start(connection))
+		if (!run(connection, now))
 			close_connection(connection);
 	}
 }
@@ -380,12 +387,30 @@ static void swallow(struct connection *connection)
 	read_more_or_not(connection);
 }
 
+static void say_refused(struct connection *connection);
+
+/* Where more is asked for than the processor can do, what has waited too long is not begun. */
+static void begin_or_refuse(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+	const struct ath_request *request = connection->request;
+	const struct ath_leaf *leaf = request->match.leaf;
+	int64_t now = ath_loop_now(server->loop);
+
+	if (request->refused || (leaf != NULL && leaf->own))
+		return;
+	if (ath_overload_is_late(&server->overload, connection->ready_at, now) ||
+	    now >= request->deadline)
+		say_refused(connection);
+}
+
 static void request_fiber(void *arg)
 {
 	struct connection *connection = arg;
 	struct ath_fcgi_server *server = connection->server;
 	struct ath_output output;
 
+	begin_or_refuse(connection);
 	ath_web_handle(connection->request, &output);
 	connection->send_by = ath_now() + server->web->limits.deadline_ms;
 	send_output(connection, &output);
@@ -424,11 +449,12 @@ static void enqueue(struct connection *connection)
 	*server->queue_tail = connection;
 	server->queue_tail = &connection->next_queued;
 	server->queued++;
+	ath_overload_queued(&server->overload, connection->request->arrived);
 	ath_timer_start(server->loop, &connection->arrival, connection->request->deadline);
 }
 
 /* False: the connection must be closed. */
-static bool run(struct connection *connection)
+static bool run_without_place(struct connection *connection, int64_t now)
 {
 	struct ath_fcgi_server *server = connection->server;
 
@@ -436,6 +462,16 @@ static bool run(struct connection *connection)
 			   &connection->fiber) != ATH_OK)
 		return false;
 	connection->state = BUSY;
+	connection->ready_at = now;
+	return true;
+}
+
+static bool run(struct connection *connection, int64_t now)
+{
+	if (!run_without_place(connection, now))
+		return false;
+	connection->placed = true;
+	connection->server->in_flight++;
 	return true;
 }
 
@@ -459,31 +495,38 @@ static void log_refusals(struct ath_fcgi_server *server)
 	server->refusals.count = 0;
 }
 
+/* What is in flight, or wants to be, cannot be served in time. */
+static void say_refused(struct connection *connection)
+{
+	struct ath_fcgi_server *server = connection->server;
+	struct ath_request *request = connection->request;
+	int64_t wait = ath_overload_wait(&server->overload, server->queued);
+
+	server->refused++;
+	log_refusals(server);
+	request->refused = true;
+	ath_request_fail(request,
+			 ath_problem_full(request, 503, NULL, "there is too much to do: try again",
+					  NULL, wait < 1000 ? 1 : (int)(wait / 1000) + 1));
+}
+
 /* Without its handler, and beside the requests in flight. */
 static bool refuse(struct connection *connection)
 {
-	struct ath_request *request = connection->request;
-
-	connection->server->refused++;
-	log_refusals(connection->server);
-	request->refused = true;
-	ath_request_fail(request, ath_problem_full(request, 503, NULL,
-						   "there is too much to do: try again", NULL, 1));
-	return run(connection);
+	say_refused(connection);
+	return run_without_place(connection, ath_now());
 }
 
 static bool start(struct connection *connection)
 {
 	struct ath_fcgi_server *server = connection->server;
+	const struct ath_request *request = connection->request;
 
-	if (has_place(connection)) {
-		if (!run(connection))
-			return false;
-		connection->placed = true;
-		server->in_flight++;
-		return true;
-	}
-	if (server->queued >= server->web->limits.queued)
+	if (has_place(connection))
+		return run(connection, request->arrived);
+	if (server->queued >= server->web->limits.queued ||
+	    ath_overload_is_hopeless(&server->overload, server->queued, server->in_flight,
+				     request->arrived, request->deadline))
 		return refuse(connection);
 	enqueue(connection);
 	return true;
@@ -780,8 +823,8 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 	struct ath_fcgi_server *server = connection->server;
 	ssize_t length;
 
-	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) &&
-	    (connection->state == BUSY || connection->state == QUEUED)) {
+	/* whatever came before: nobody waits for an answer */
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
 		leave(connection);
 		return;
 	}
@@ -789,7 +832,7 @@ static void connection_ready(struct ath_watch *watch, uint32_t events)
 		ath_watch_change(server->loop, watch, watch->events & ~(uint32_t)EPOLLOUT);
 		ath_wake(connection->room, ATH_OK);
 	}
-	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+	if (!(events & EPOLLIN))
 		return;
 	length = recv(watch->fd, server->input, sizeof server->input, MSG_DONTWAIT);
 	if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))

@@ -656,9 +656,12 @@ static void serve_once(void *arg)
 
 static enum result run_stored(struct shortage *shortage, const void *with)
 {
-	struct ath_engine_options options = { .log = quiet() };
+	struct ath_engine_options options = { .log = quiet(),
+					      .sql_comments = ATH_SQL_COMMENTS_REQUEST };
 	struct ath_rest rest = { .models = models };
-	struct ath_web web = { .log = quiet(), .cors = &cors, .context = &rest };
+	struct ath_web web = {
+		.log = quiet(), .cors = &cors, .context = &rest, .tell_statements = true
+	};
 	struct served served = { .web = &web, .exchange = with, .shortage = shortage };
 	struct ath_error error = { 0 };
 

@@ -81,15 +81,22 @@ static void test_who_keeps_the_loop_is_told(void **state)
 	assert_int_equal(report.busy_since, 0);
 }
 
+static void keep_the_limit(struct ath_timer *timer)
+{
+	(void)timer;
+	virtual_now += LIMIT;
+}
+
 /* What one has used up is not the next one's, nor is what came before the first. */
 static void test_each_has_its_own_time(void **state)
 {
 	int64_t rows[] = { LIMIT - 1, LIMIT - 1, LIMIT, LIMIT - 1 };
+	struct ath_timer timer = { .fire = keep_the_limit };
 
 	(void)state;
 	for (size_t i = 0; i < ATH_COUNT(rows); i++)
 		start(keep_it_with_a_mark, &rows[i], ATH_NEVER);
-	virtual_now += LIMIT;
+	ath_timer_start(loop, &timer, virtual_now);
 	run_fibers();
 	assert_int_equal(told_count, 1);
 	assert_told(0, 7, LIMIT);
@@ -176,6 +183,7 @@ static void test_the_mark_of_another(void **state)
 	other = start(keep_it_twice, &most, ATH_NEVER);
 	start(mark_the_other, other, ATH_NEVER);
 	ath_loop_turn(loop, virtual_now);
+	ath_loop_turn(loop, virtual_now); /* the first has filled one */
 	assert_int_equal(during.mark, 0);
 	run_fibers();
 	assert_int_equal(during.mark, 5);
@@ -228,14 +236,65 @@ static void test_how_long_turns_take(void **state)
 	assert_int_equal(told_count, 0); /* no fiber was to blame */
 }
 
+static void leave_f(void *arg)
+{
+	virtual_now += *(int64_t *)arg;
+	leave_trace('f');
+}
+
+static void descriptor_says_d(struct ath_watch *watch, uint32_t events)
+{
+	(void)events;
+	leave_trace('d');
+	ath_watch_remove(loop, watch);
+}
+
+/* What arrives is looked at although there are fibers enough to go on with. */
+static void test_fibers_do_not_fill_a_turn_for_ever(void **state)
+{
+	struct ath_watch watch = { .fd = eventfd(1, EFD_CLOEXEC),
+				   .events = EPOLLIN,
+				   .ready = descriptor_says_d };
+	int64_t brief = 8;
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		start(leave_f, &brief, ATH_NEVER);
+	ath_loop_turn(loop, virtual_now);
+	assert_string_equal(trace, "fff");
+	assert_int_equal(ath_watch_add(loop, &watch), ATH_OK);
+	run_fibers();
+	assert_string_equal(trace, "fffdffffff");
+	close(watch.fd);
+}
+
+/* Where nobody watches the clock is not read, and they run to their end. */
+static void test_unwatched_they_do(void **state)
+{
+	int64_t brief = 8;
+
+	(void)state;
+	ath_loop_watch_itself(loop, NULL, 0, NULL, NULL);
+	for (int i = 0; i < 9; i++)
+		start(leave_f, &brief, ATH_NEVER);
+	ath_loop_turn(loop, virtual_now);
+	assert_string_equal(trace, "fffffffff");
+}
+
 int main(void)
 {
 #define row(test) cmocka_unit_test_setup_teardown(test, open_watched, close_loop)
 	const struct CMUnitTest tests[] = {
-		row(test_who_keeps_the_loop_is_told), row(test_each_has_its_own_time),
-		row(test_a_wait_begins_anew),         row(test_a_mark_that_goes_is_told_before),
-		row(test_a_new_fiber_has_no_mark),    row(test_the_mark_of_another),
-		row(test_a_limit_of_zero_is_none),    row(test_how_long_turns_take),
+		row(test_who_keeps_the_loop_is_told),
+		row(test_each_has_its_own_time),
+		row(test_a_wait_begins_anew),
+		row(test_a_mark_that_goes_is_told_before),
+		row(test_a_new_fiber_has_no_mark),
+		row(test_the_mark_of_another),
+		row(test_a_limit_of_zero_is_none),
+		row(test_how_long_turns_take),
+		row(test_fibers_do_not_fill_a_turn_for_ever),
+		row(test_unwatched_they_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,14 @@ static void test_what_does_as_well(void **state)
 		"alter table bosses alter id drop identity;"
 		"create sequence bosses_id; alter table bosses alter id set default "
 		"nextval('bosses_id')",
+		"alter table trade.shops drop constraint fk_shops_country_region_code,"
+		" add foreign key (region_code, country) references trade.regions (code, country)"
+		"  on delete cascade on update cascade",
+		"create function fill() returns trigger language plpgsql as"
+		" 'begin new.secret := 1; return new; end';"
+		"create trigger fill before insert on trade.shops for each row"
+		" execute function fill();"
+		"alter table trade.shops add secret integer not null, alter id drop identity",
 		"alter table bosses drop constraint fk_bosses_boss_id,"
 		" add foreign key (boss_id) references bosses on delete restrict",
 	};
@@ -191,6 +199,24 @@ static const struct {
 	{ "alter table trade.shops add secret text not null",
 	  "shop: trade.shops.secret is NOT NULL without a default, and the model does not know it: "
 	  "inserts fail\n" },
+	{ "create function fill() returns trigger language plpgsql as"
+	  " 'begin new.secret := 1; return new; end';"
+	  "create trigger fill before update on trade.shops for each row execute function fill();"
+	  "alter table trade.shops add secret integer not null",
+	  "shop: trade.shops.secret is NOT NULL without a default, and the model does not know it: "
+	  "inserts fail\n" },
+	{ "alter table trade.shops drop constraint fk_shops_country_region_code;"
+	  "alter table trade.regions alter code type text, drop constraint pk_regions,"
+	  " add constraint pk_regions primary key (country, code),"
+	  " add constraint swapped unique (code, country);"
+	  "alter table trade.shops alter region_code type text,"
+	  " add constraint swapped foreign key (country, region_code)"
+	  "  references trade.regions (code, country) on delete cascade on update cascade",
+	  "shop.region_code: region_code is text, and in the model integer\n"
+	  "shop: the foreign key swapped leads to trade.regions (code, country), and in the model "
+	  "to "
+	  "trade.regions (country, code)\n"
+	  "region.code: code is text, and in the model integer\n" },
 	{ "alter table trade.shops drop constraint pk_shops cascade",
 	  "boss.shop_id: bosses has no foreign key from (shop_id) to trade.shops (id)\n"
 	  "shop: trade.shops has no primary key; in the model it is (id)\n" },

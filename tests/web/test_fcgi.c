@@ -82,6 +82,18 @@ static struct ath_response *held(struct ath_request *request)
 	return ath_response_text(request, 200, ath_status_text(status));
 }
 
+/* Keeps the loop. */
+static struct ath_response *busy(struct ath_request *request)
+{
+	enum { MILLISECONDS = 100 };
+	int64_t end = ath_now() + MILLISECONDS;
+
+	calls++;
+	while (ath_now() < end)
+		;
+	return ath_response_text(request, 200, "done");
+}
+
 static struct ath_response *sleeper(struct ath_request *request)
 {
 	calls++;
@@ -98,15 +110,11 @@ static struct ath_response *secret(struct ath_request *request)
 }
 
 static const struct ath_route routes[] = {
-	ATH_ROUTE(GET, "/hello", hello),
-	ATH_ROUTE(POST, "/echo", echo),
-	ATH_ROUTE(GET, "/big/<size:int>", big),
-	ATH_ROUTE(GET, "/held", held),
-	ATH_ROUTE(GET, "/sleep", sleeper),
-	ATH_ROUTE(GET, "/secret", secret),
-	ATH_ROUTE(POST, "/secret", secret),
-	ATH_ROUTE(GET, "/brief", secret, .deadline_ms = 20),
-	{ 0 },
+	ATH_ROUTE(GET, "/hello", hello),        ATH_ROUTE(POST, "/echo", echo),
+	ATH_ROUTE(GET, "/big/<size:int>", big), ATH_ROUTE(GET, "/held", held),
+	ATH_ROUTE(GET, "/sleep", sleeper),      ATH_ROUTE(GET, "/secret", secret),
+	ATH_ROUTE(POST, "/secret", secret),     ATH_ROUTE(GET, "/brief", secret, .deadline_ms = 20),
+	ATH_ROUTE(GET, "/busy", busy),          { 0 },
 };
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -909,6 +917,37 @@ static void the_frameworks_own_routes_pass(void **state)
 	stop_server();
 }
 
+/* Each needs so much of the processor that the last would wait for seconds. */
+static void what_the_processor_cannot_do_in_time_is_refused_unrun(void **state)
+{
+	enum { MORE = 40 };
+	int peers[MORE], served = 0, refused = 0;
+	struct ath_fcgi_stats stats;
+
+	(void)state;
+	start_usual_server();
+	for (int i = 0; i < MORE; i++)
+		send_request(peers[i] = connect_peer(), &(struct made_request){ .uri = "/busy" });
+	for (int i = 0; i < MORE; i++) {
+		struct answer answer;
+
+		assert_true(receive_answer(peers[i], &answer));
+		served += answer.status == 200;
+		refused += answer.status == 503;
+		answer_free(&answer);
+		close(peers[i]);
+	}
+	assert_int_equal(served + refused, MORE);
+	assert_int_equal(served, calls);
+	assert_true(served > 0);
+	assert_true(refused > 0);
+	ath_fcgi_get_stats(server.fcgi, &stats);
+	assert_int_equal(stats.refused, refused);
+	say_hello(peers[0] = connect_peer()); /* and it is over */
+	close(peers[0]);
+	stop_server();
+}
+
 /* ---- the share of a worker
  * ------------------------------------------------------------------------ */
 
@@ -1191,6 +1230,7 @@ int main(void)
 		TEST(what_finds_no_place_in_the_queue_is_refused_at_once),
 		TEST(what_waits_past_its_deadline_is_refused_unrun),
 		TEST(the_frameworks_own_routes_pass),
+		TEST(what_the_processor_cannot_do_in_time_is_refused_unrun),
 		TEST(it_accepts_no_more_than_its_share),
 		TEST(a_request_sent_ahead_waits_behind_those_who_queue),
 		TEST(a_client_that_leaves_the_queue_is_never_run),

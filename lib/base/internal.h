@@ -37,6 +37,18 @@ void ath_log_thousandths(struct ath_log_line *line, const char *name, uint64_t v
 /** What is JSON already; a person gets it as it is. One that has failed is left out. */
 void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_buffer *json);
 
+/**
+ * Whole lines that wait to be written together. Whoever has one is told when there is a first, and
+ * flushes it in time.
+ */
+struct ath_log_batch {
+	void (*begun)(struct ath_log_batch *batch);
+	int fd; /* of the lines; they all go to one */
+	size_t length;
+	char bytes[32 * 1024];
+};
+void ath_log_flush(struct ath_log_batch *batch);
+
 /** Text that needs no escapes, in quotes. */
 void ath_buffer_quoted(struct ath_buffer *buffer, const char *data, size_t length);
 

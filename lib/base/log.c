@@ -81,12 +81,43 @@ static void put_pieces(struct ath_buffer *out, const char *data, size_t length)
 	}
 }
 
+static bool is_plain_byte(unsigned char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The same of eight bytes: what is set in the top of one of them says that it is not. */
+static bool are_plain(const char *text)
+{
+	const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
+	uint64_t word, quote, slash;
+
+	memcpy(&word, text, sizeof word);
+	quote = word ^ ones * '"';
+	slash = word ^ ones * '\\';
+	return (((word - ones * ' ') | (word + ones) | (quote - ones) | (slash - ones) | word) &
+		tops) == 0;
+}
+
+static bool is_plain(const char *text, size_t length)
+{
+	size_t at = 0;
+
+	for (; length - at >= 8; at += 8)
+		if (!are_plain(text + at))
+			return false;
+	for (; at < length; at++)
+		if (!is_plain_byte((unsigned char)text[at]))
+			return false;
+	return true;
+}
+
 static void put_quoted(struct ath_buffer *out, const char *text)
 {
 	size_t length = strlen(text);
 
-	if (find_control(text, length) == length) { /* as nearly always */
-		ath_buffer_json_text(out, text, length);
+	if (is_plain(text, length)) { /* as nearly always */
+		ath_buffer_quoted(out, text, length);
 		return;
 	}
 	ath_buffer_append(out, "\"", 1);
@@ -104,14 +135,17 @@ static bool is_one_word(const char *text)
 
 static void put_name(struct ath_log_line *line, const char *name)
 {
-	bool json = line->log->form == ATH_LOG_JSON;
+	struct ath_buffer *out = &line->buffer;
 
-	ath_buffer_append(&line->buffer, json ? "," : " ", 1);
-	if (json)
-		ath_buffer_json_text(&line->buffer, name, strlen(name));
-	else
-		put_pieces(&line->buffer, name, strlen(name));
-	ath_buffer_append(&line->buffer, json ? ":" : "=", 1);
+	if (line->log->form == ATH_LOG_JSON) {
+		ath_buffer_append(out, ",", 1);
+		put_quoted(out, name);
+		ath_buffer_append(out, ":", 1);
+	} else {
+		ath_buffer_append(out, " ", 1);
+		put_pieces(out, name, strlen(name));
+		ath_buffer_append(out, "=", 1);
+	}
 }
 
 /* ---- the beginning of a line ------------------------------------------------------------------
@@ -121,8 +155,11 @@ static void begin_json(struct ath_buffer *out, enum ath_log_level level)
 {
 	char now[ATH_TIMESTAMP_MAX_TEXT];
 
-	ath_timestamp_format(ath_timestamp_now(), now);
-	ath_buffer_printf(out, "{\"time\":\"%s\",\"level\":\"%s\"", now, levels[level].name);
+	ath_buffer_string(out, "{\"time\":\"");
+	ath_buffer_append(out, now, ath_timestamp_format(ath_timestamp_now(), now));
+	ath_buffer_string(out, "\",\"level\":\"");
+	ath_buffer_string(out, levels[level].name);
+	ath_buffer_append(out, "\"", 1);
 }
 
 /* Always of the same width, so that a column of them can be read. */
@@ -222,10 +259,43 @@ void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_
 	member_done(line);
 }
 
+/* ---- the end
+ * -------------------------------------------------------------------------------------- */
+
+static void write_lines(int fd, const char *lines, size_t length)
+{
+	ssize_t written = write(fd, lines, length);
+
+	(void)written; /* there is nowhere left to tell of it */
+}
+
+void ath_log_flush(struct ath_log_batch *batch)
+{
+	if (batch->length > 0)
+		write_lines(batch->fd, batch->bytes, batch->length);
+	batch->length = 0;
+}
+
+/* False: it is longer than all of a batch. */
+static bool put_off(struct ath_log_batch *batch, int fd, const char *text, size_t length)
+{
+	if (length > sizeof batch->bytes - batch->length)
+		ath_log_flush(batch);
+	if (length > sizeof batch->bytes)
+		return false;
+	if (batch->length == 0)
+		batch->begun(batch);
+	batch->fd = fd;
+	memcpy(batch->bytes + batch->length, text, length);
+	batch->length += length;
+	return true;
+}
+
 void ath_log_end(struct ath_log_line *line)
 {
+	const char *start = line->buffer.data;
+	size_t length;
 	char *end;
-	ssize_t written;
 
 	if (line->log == NULL)
 		return;
@@ -233,6 +303,7 @@ void ath_log_end(struct ath_log_line *line)
 	if (line->log->form == ATH_LOG_JSON)
 		*end++ = '}';
 	*end++ = '\n';
-	written = write(line->log->fd, line->buffer.data, (size_t)(end - line->buffer.data));
-	(void)written; /* there is nowhere left to tell of it */
+	length = (size_t)(end - start);
+	if (line->log->batch == NULL || !put_off(line->log->batch, line->log->fd, start, length))
+		write_lines(line->log->fd, start, length);
 }

@@ -1,5 +1,6 @@
 /*
- * log.h - one JSON object a line, or text that a person reads; one write a line.
+ * log.h - one JSON object a line, or text that a person reads; one write a line,
+ * or one for several of a log that has many.
  *
  *	struct ath_log_line line;
  *
@@ -21,11 +22,14 @@ enum ath_log_level { ATH_LOG_ERROR, ATH_LOG_WARNING, ATH_LOG_INFO, ATH_LOG_DEBUG
 /** How lines look: for machines, or for a person, in black and white or at a terminal. */
 enum ath_log_form { ATH_LOG_JSON, ATH_LOG_READABLE, ATH_LOG_COLOURED };
 
+struct ath_log_batch;
+
 /** Where lines go. Plain data: zero is errors only, as JSON, to descriptor 0: set the first two. */
 struct ath_log {
 	int fd;
 	enum ath_log_level level; /**< the least urgent level that is still written */
 	enum ath_log_form form;
+	struct ath_log_batch *batch; /**< NULL: each line is written at once */
 };
 
 /** A line under construction. A line past 2 KiB loses its last members, never its form. */

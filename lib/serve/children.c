@@ -15,8 +15,7 @@
 
 enum { QUIT_MS = 2000, ABORT_MS = 5000, SLACK_MS = 1000 };
 
-/* ---- what a child says ------------------------------------------------------------------------
- */
+/* ---- what a child says ----------------------------------------------------------------------- */
 
 /* What comes through the pipe, whole or not at all: status ATH_OK, it serves. */
 _Static_assert(sizeof(struct ath_error) <= 512, "POSIX writes so much at once");
@@ -61,8 +60,7 @@ static void say(struct ath_child *self, const struct ath_error *error)
 	self->ack.fd = -1;
 }
 
-/* ---- asking it to end --------------------------------------------------------------------------
- */
+/* ---- asking it to end ------------------------------------------------------------------------ */
 
 void ath_child_tell(const struct ath_child *child, struct ath_log_line *line)
 {
@@ -143,8 +141,7 @@ void ath_child_end(struct ath_child *child, int signal, const char *why)
 	send(child, signal, ABORT_MS);
 }
 
-/* ---- the end -----------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void forget(struct ath_child *child)
 {
@@ -197,8 +194,7 @@ size_t ath_children_count(const struct ath_master *master, enum ath_child_state 
 	return count;
 }
 
-/* ---- the beginning -----------------------------------------------------------------------------
- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 /* Workers that began together do not all end together: a tenth more or less. */
 static uint64_t spread(int64_t most)
@@ -334,8 +330,7 @@ enum ath_status ath_child_start(struct ath_master *master, unsigned number, stru
 	return error->status;
 }
 
-/* ---- in the child ------------------------------------------------------------------------------
- */
+/* ---- in the child ---------------------------------------------------------------------------- */
 
 /* The master's, of which the child has copies: what they stand for stays as it is. */
 static void close_masters(struct ath_master *master)

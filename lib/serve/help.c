@@ -11,7 +11,8 @@ static const char serve_text[] =
 	"  USR2       go on as the program that the file holds now, on the same sockets\n";
 static const char migrate_text[] =
 	"Applies the files of the directory of migrations that are not applied yet, and\n"
-	"prints their names; down takes the newest one back.\n";
+	"prints their names; down takes the newest one back, status lists them all:\n"
+	"applied, pending, or unknown, which are applied without a file.\n";
 static const char routes_text[] =
 	"Prints method, path and name of every route, and what it says of itself. No\n"
 	"database is needed.\n";
@@ -20,9 +21,14 @@ static const char check_text[] =
 	"are, and the number of connections that the server allows. A line for each; the\n"
 	"exit status is 1 when one of them is wrong.\n";
 
-static const char *const migrate_words[] = { "up", "down", NULL };
+static const char status_text[] =
+	"Asks the server on SOCKET, or else on status_listen or listen, what its processes\n"
+	"are doing now. --watch asks again every second, until q or Ctrl-C; --json prints\n"
+	"what the server said. The exit status is 3 when nobody answers there.\n";
+
+static const char *const migrate_words[] = { "up", "down", "status", NULL };
 static const char *const json_words[] = { "--json", NULL };
-const char *const ath_any_words[] = { NULL };
+static const char *const status_words[] = { "--json", "--watch", NULL };
 
 #define GROUP(name_) (1U << ATH_GROUP_##name_)
 
@@ -34,8 +40,8 @@ const struct ath_command ath_commands[ATH_COMMANDS] = {
 				.groups = ~0U,
 				.needs = ATH_NEEDS_DATABASE },
 	[ATH_COMMAND_MIGRATE] = { .name = "migrate",
-				  .arguments = "[up|down]",
-				  .text = "bring the database to the newest migration, or one back",
+				  .arguments = "[up|down|status]",
+				  .text = "bring the database up to date, or one step back",
 				  .more = migrate_text,
 				  .words = migrate_words,
 				  .groups = GROUP(DATABASE) | GROUP(GENERAL),
@@ -53,10 +59,18 @@ const struct ath_command ath_commands[ATH_COMMANDS] = {
 				.more = check_text,
 				.groups = GROUP(DATABASE) | GROUP(PROCESSES) | GROUP(GENERAL),
 				.needs = ATH_NEEDS_DATABASE },
+	[ATH_COMMAND_STATUS] = { .name = "status",
+				 .arguments = "[SOCKET]",
+				 .text = "what those that serve are doing",
+				 .more = status_text,
+				 .words = status_words,
+				 .operand = true,
+				 .groups = GROUP(SOCKETS) | GROUP(GENERAL),
+				 .needs = ATH_NEEDS_CONFIGURATION },
 	[ATH_COMMAND_HELP] = { .name = "help",
-			       .arguments = "[COMMAND]",
+			       .arguments = "[COMMAND|metrics]",
 			       .text = "say more of one of these",
-			       .words = ath_any_words,
+			       .operand = true,
 			       .needs = ATH_NEEDS_NOTHING },
 };
 
@@ -94,7 +108,7 @@ void ath_print_help(const char *name, const struct ath_command *command, struct 
 	}
 	ath_buffer_printf(out, "Usage: %s COMMAND [OPTION]...\n\nCommands:\n", name);
 	for (size_t i = 0; i < ATH_COMMANDS; i++)
-		ath_buffer_printf(out, "  %-8s %-10s %s\n", ath_commands[i].name,
+		ath_buffer_printf(out, "  %-8s %-17s %s\n", ath_commands[i].name,
 				  ath_commands[i].arguments, ath_commands[i].text);
 	ath_buffer_printf(
 		out,

@@ -94,6 +94,12 @@ enum ath_status ath_logs_open(struct ath_configuration *configuration,
  */
 enum ath_status ath_logs_reopen(const struct ath_configuration *configuration);
 
+/* The log of requests, if there is one, as the worker's requests write it; and its end. */
+struct ath_worker;
+const struct ath_log *ath_access_open(struct ath_worker *worker,
+				      const struct ath_configuration *configuration);
+void ath_access_close(struct ath_worker *worker);
+
 /* ---- the worker (worker.c) --------------------------------------------------------------------
  */
 
@@ -129,6 +135,10 @@ struct ath_worker {
 	} share;
 	int64_t stop_timeout_ms;
 	int64_t blocked_ms; /* see ath_loop_watch_itself() */
+	/* lines of requests are written together at the end of a turn (logs.c) */
+	struct ath_log access;
+	struct ath_turn_end access_flush;
+	struct ath_log_batch access_lines;
 	struct {
 		int64_t until; /* for so long it is not asked again */
 		bool answers;
@@ -188,6 +198,9 @@ void ath_tasks_start(struct ath_worker *worker);
 void ath_tasks_stop(struct ath_worker *worker);
 /* Cancels all that are under way, and turns the loop until they have ended. */
 void ath_tasks_end(struct ath_worker *worker);
+
+/* A worker warns of migrations that are not applied; one does so for all (pending.c). */
+void ath_pending_look(struct ath_worker *worker);
 
 /* ---- the master (master.c, sockets.c) ----------------------------------------------------------
  */

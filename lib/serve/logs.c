@@ -57,11 +57,11 @@ enum ath_status ath_logs_open(struct ath_configuration *configuration, struct at
 	log->fd = configuration->log_file == NULL ? STDERR_FILENO
 						  : open_file(configuration->log_file);
 	if (log->fd < 0)
-		return failed(error, "log_file", configuration->log_file);
+		return failed(error, "log-file", configuration->log_file);
 	if (!open_log(access, configuration->access_file, log))
-		return failed(error, "access_file", configuration->access_file);
+		return failed(error, "access-file", configuration->access_file);
 	if (!open_log(slow, configuration->slow_file, log))
-		return failed(error, "slow_file", configuration->slow_file);
+		return failed(error, "slow-file", configuration->slow_file);
 	log->form = form_of(format, log->fd);
 	access->form = form_of(format, access->fd);
 	slow->form = form_of(format, slow->fd);
@@ -102,4 +102,36 @@ enum ath_status ath_logs_reopen(const struct ath_configuration *configuration)
 	bool slow = reopen(configuration, configuration->slow.fd, configuration->slow_file);
 
 	return log && access && slow ? ATH_OK : ATH_EIO;
+}
+
+/* ---- requests -----------------------------------------------------------------------------------
+ */
+
+static void flush(struct ath_turn_end *end)
+{
+	ath_log_flush(&container_of(end, struct ath_worker, access_flush)->access_lines);
+}
+
+static void lines_begun(struct ath_log_batch *lines)
+{
+	struct ath_worker *worker = container_of(lines, struct ath_worker, access_lines);
+
+	ath_loop_at_turn_end(worker->loop, &worker->access_flush);
+}
+
+const struct ath_log *ath_access_open(struct ath_worker *worker,
+				      const struct ath_configuration *configuration)
+{
+	worker->access = configuration->access;
+	worker->access.batch = &worker->access_lines;
+	worker->access_flush.run = flush;
+	worker->access_lines.begun = lines_begun;
+	return worker->access.fd >= 0 ? &worker->access : NULL;
+}
+
+void ath_access_close(struct ath_worker *worker)
+{
+	if (worker->loop != NULL)
+		ath_loop_forget_turn_end(worker->loop, &worker->access_flush);
+	ath_log_flush(&worker->access_lines);
 }

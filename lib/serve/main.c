@@ -1,15 +1,14 @@
 /*
- * main.c - the command line of every application. This is the one file of the library that prints:
- * all others make text, or an error.
+ * main.c - the command line of every application. It prints what the others make, text or an error;
+ * status alone writes by itself, again and again.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "serve/options.h"
+#include "serve/scoreboard.h"
 
 enum { FAILED = 1, USAGE = 2, MAX_OUTPUT = 16 * 1024 * 1024 };
 
@@ -31,34 +30,42 @@ struct invocation {
 /* ---- saying what is wrong ---------------------------------------------------------------------
  */
 
+/* A database, role or password that is wrong stays so until somebody changes something. */
+static const char *remedy_of(const struct ath_error *error)
+{
+	static const struct {
+		const char *sqlstate, *remedy;
+	} rows[] = {
+		{ "3D000", "create it, or correct the database URL" },
+		{ "28000", "create the role or let it in (pg_hba.conf), or correct the URL" },
+		{ "28P01", "correct the password" },
+	};
+
+	for (size_t i = 0; i < ATH_COUNT(rows); i++)
+		if (strcmp(error->sqlstate, rows[i].sqlstate) == 0)
+			return rows[i].remedy;
+	return NULL;
+}
+
 /* One line, whatever somebody has put into a name; a worker has told its master, and is silent. */
 static void complain(const struct invocation *invocation)
 {
 	struct ath_error shown = invocation->error;
+	const char *remedy = remedy_of(&shown);
 
 	if (*shown.message == '\0')
 		return;
 	for (char *c = shown.message; *c != '\0'; c++)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';
-	fprintf(stderr, "%s: %s\n", invocation->app->name, shown.message);
-}
-
-/* A database, role or password that is wrong stays so until somebody changes the configuration. */
-static bool is_configuration(const struct ath_error *error)
-{
-	static const char *const states[] = { "3D000", "28000", "28P01" };
-
-	for (size_t i = 0; i < ATH_COUNT(states); i++)
-		if (strcmp(error->sqlstate, states[i]) == 0)
-			return true;
-	return false;
+	fprintf(stderr, "%s: %s%s%s\n", invocation->app->name, shown.message,
+		remedy == NULL ? "" : ": ", remedy == NULL ? "" : remedy);
 }
 
 static int failed(const struct invocation *invocation)
 {
 	complain(invocation);
-	return is_configuration(&invocation->error) ? USAGE : FAILED;
+	return remedy_of(&invocation->error) == NULL ? FAILED : USAGE;
 }
 
 static int refused(const struct invocation *invocation)
@@ -73,12 +80,15 @@ static int failed_or_refused(const struct invocation *invocation)
 	return invocation->error.status == ATH_EINVAL ? refused(invocation) : failed(invocation);
 }
 
-static int usage_error(struct invocation *invocation, const char *format, const char *what,
-		       const char *more)
+ATH_PRINTF(2, 3)
+static int usage_error(struct invocation *invocation, const char *format, ...)
 {
 	char text[200];
+	va_list arguments;
 
-	snprintf(text, sizeof text, format, what, more);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
 	ath_error_set(&invocation->error, ATH_EINVAL, "%s: see %s --help", text,
 		      invocation->app->name);
 	return refused(invocation);
@@ -91,7 +101,8 @@ static int print(struct invocation *invocation, int code)
 
 	if (out->failed)
 		ath_error_set(&invocation->error, ATH_ENOMEM, "out of memory");
-	else if (fwrite(out->data, 1, out->length, stdout) != out->length || fflush(stdout) != 0)
+	else if ((out->length > 0 && fwrite(out->data, out->length, 1, stdout) != 1) ||
+		 fflush(stdout) != 0)
 		ath_error_set(&invocation->error, ATH_EIO, "standard output: %s", strerror(errno));
 	else
 		return code;
@@ -108,24 +119,12 @@ static bool has_word(const struct invocation *invocation, const char *word)
 	return false;
 }
 
-static enum ath_status check_directory(const char *option, const char *path, int mode,
-				       struct ath_error *error)
-{
-	struct stat about;
-
-	if (stat(path, &about) == 0 && !S_ISDIR(about.st_mode))
-		errno = ENOTDIR;
-	else if (access(path, mode) == 0)
-		return ATH_OK;
-	return ath_error_set(error, ATH_EINVAL, "%s: %s: %s", option, path, strerror(errno));
-}
-
 static int serve(struct invocation *invocation)
 {
 	struct ath_configuration *configuration = &invocation->configuration;
 	struct ath_error *error = &invocation->error;
 
-	if (check_directory("spool", configuration->spool, W_OK | X_OK, error) != ATH_OK)
+	if (ath_check_spool(configuration, error) != ATH_OK)
 		return refused(invocation);
 	if (ath_master_serve(invocation->app, configuration, invocation->argc, invocation->argv,
 			     error) != ATH_OK)
@@ -136,6 +135,30 @@ static int serve(struct invocation *invocation)
 static void migrated(const char *file)
 {
 	printf("%s\n", file);
+}
+
+static void list_migration(const char *migration, enum ath_migration_state state, void *arg)
+{
+	static const char *const states[] = {
+		[ATH_MIGRATION_APPLIED] = "applied",
+		[ATH_MIGRATION_PENDING] = "pending",
+		[ATH_MIGRATION_UNKNOWN] = "unknown",
+	};
+	struct invocation *invocation = arg;
+
+	ath_buffer_printf(&invocation->out, "%s  %s\n", states[state], migration);
+}
+
+static enum ath_status run_migrations(struct invocation *invocation, struct ath_engine *engine)
+{
+	const char *directory = invocation->configuration.migrations;
+	struct ath_error *error = &invocation->error;
+
+	if (has_word(invocation, "status"))
+		return ath_migrations_list(engine, directory, list_migration, invocation, error);
+	if (has_word(invocation, "down"))
+		return ath_migrate_down(engine, directory, migrated, error);
+	return ath_migrate_up(engine, directory, migrated, error);
 }
 
 static int migrate(struct invocation *invocation)
@@ -152,14 +175,12 @@ static int migrate(struct invocation *invocation)
 	struct ath_engine *engine = NULL;
 	enum ath_status status;
 
-	if (check_directory("migrations", configuration->migrations, R_OK | X_OK, error) !=
-		    ATH_OK ||
+	if (ath_check_migrations(configuration, error) != ATH_OK ||
 	    ath_engine_open(&engine, configuration->database_url, &options, error) != ATH_OK)
 		return refused(invocation);
-	status = (has_word(invocation, "down") ? ath_migrate_down : ath_migrate_up)(
-		engine, configuration->migrations, migrated, error);
+	status = run_migrations(invocation, engine);
 	ath_engine_close(&engine);
-	return status == ATH_OK ? 0 : failed(invocation);
+	return status == ATH_OK ? print(invocation, 0) : failed(invocation);
 }
 
 static int routes(struct invocation *invocation)
@@ -178,6 +199,13 @@ static int check(struct invocation *invocation)
 	return print(invocation, good ? 0 : FAILED);
 }
 
+/* Prints by itself, and knows its own exit status. */
+static int status(struct invocation *invocation)
+{
+	return ath_status_command(invocation->app, &invocation->configuration,
+				  invocation->word_count, invocation->words);
+}
+
 static int no_such_command(struct invocation *invocation, const char *name)
 {
 	char guess[ATH_GUESS_SIZE];
@@ -190,7 +218,11 @@ static int help(struct invocation *invocation)
 {
 	const struct ath_command *command = invocation->command;
 
-	if (command != NULL && invocation->word_count > 0 && command->words == ath_any_words) {
+	if (command == &ath_commands[ATH_COMMAND_HELP] && has_word(invocation, "metrics")) {
+		ath_metrics_document(&invocation->out);
+		return print(invocation, 0);
+	}
+	if (command == &ath_commands[ATH_COMMAND_HELP] && invocation->word_count > 0) {
 		command = ath_command_find(invocation->words[0]);
 		if (command == NULL)
 			return no_such_command(invocation, invocation->words[0]);
@@ -222,9 +254,8 @@ static int print_options(struct invocation *invocation)
 	else if (strcmp(invocation->print_options, "markdown") == 0)
 		ath_print_options_markdown(&invocation->out);
 	else
-		return usage_error(invocation,
-				   "--print-options is man or markdown, not \"%.60s\"%s",
-				   invocation->print_options, "");
+		return usage_error(invocation, "--print-options is man or markdown, not \"%.60s\"",
+				   invocation->print_options);
 	return print(invocation, 0);
 }
 
@@ -296,7 +327,7 @@ static bool is_word_of(const struct ath_command *command, const char *word)
 	for (; known != NULL && *known != NULL; known++)
 		if (strcmp(*known, word) == 0)
 			return true;
-	return known == ath_any_words && *word != '-';
+	return command != NULL && command->operand && *word != '-';
 }
 
 /* 0: all of them make sense. Flags go first: what stands behind a wrong one may be its value. */
@@ -349,12 +380,15 @@ static int print_configuration(struct invocation *invocation)
 
 static int answer_cgi(struct invocation *invocation)
 {
+	struct ath_configuration *configuration = &invocation->configuration;
+	struct ath_error *error = &invocation->error;
 	int code = read_configuration(invocation, true);
 
 	if (code != 0)
 		return code;
-	if (ath_worker_cgi(invocation->app, &invocation->configuration, &invocation->error) !=
-	    ATH_OK)
+	if (ath_check_spool(configuration, error) != ATH_OK ||
+	    ath_logs_open(configuration, error) != ATH_OK ||
+	    ath_worker_cgi(invocation->app, configuration, error) != ATH_OK)
 		return failed_or_refused(invocation);
 	return 0;
 }
@@ -364,7 +398,7 @@ static int run_command(struct invocation *invocation)
 	static int (*const run[])(struct invocation * invocation) = {
 		[ATH_COMMAND_SERVE] = serve,   [ATH_COMMAND_MIGRATE] = migrate,
 		[ATH_COMMAND_ROUTES] = routes, [ATH_COMMAND_CHECK] = check,
-		[ATH_COMMAND_HELP] = help,
+		[ATH_COMMAND_STATUS] = status, [ATH_COMMAND_HELP] = help,
 	};
 	const struct ath_command *command = invocation->command;
 	int code = 0;
@@ -398,7 +432,7 @@ static int run(struct invocation *invocation)
 	if (invocation->command != NULL)
 		return run_command(invocation);
 	if (invocation->argc > 1)
-		return usage_error(invocation, "%s%s", "there is no command", "");
+		return usage_error(invocation, "there is no command");
 	return help(invocation);
 }
 

@@ -19,7 +19,7 @@
 #include "serve/internal.h"
 #include "serve/scoreboard.h"
 
-/* ---- sockets (sockets.c) -------------------------------------------------------------------- */
+/* ---- sockets (sockets.c) --------------------------------------------------------------------- */
 
 struct ath_socket {
 	int fd;              /* -1: there is none */
@@ -120,7 +120,9 @@ struct ath_child_place {
 
 struct ath_upgrade {
 	struct ath_master *master;
-	char *program; /* its file */
+	char *program; /* the name of its file */
+	int file;      /* that is tried, and executed; -1: none is */
+	char path[32]; /* that leads to it */
 	bool wanted;   /* to be tried */
 	bool ready;    /* the trial was well: to be executed */
 	pid_t trial;   /* 0: none is under way */
@@ -140,6 +142,11 @@ void ath_upgrade_begin(struct ath_master *master);
 bool ath_upgrade_trial_ended(struct ath_master *master, pid_t pid, int status) ATH_MUST_CHECK;
 /* Returns when that is not possible. */
 void ath_upgrade_execute(struct ath_master *master);
+/* Between upgrade.c and trial.c. */
+void ath_upgrade_note(const struct ath_master *master, enum ath_log_level level,
+		      const char *message, const char *reason);
+void ath_upgrade_forget_file(struct ath_upgrade *upgrade);
+void ath_trial_is_late(struct ath_timer *timer);
 /* This process is a trial; or it was a master of another program until now. */
 bool ath_upgrade_is_trial(void) ATH_MUST_CHECK;
 bool ath_upgrade_is_under_way(void) ATH_MUST_CHECK;
@@ -213,5 +220,31 @@ void ath_worker_share(struct ath_worker *worker);
 /* Told by children.c: one serves, one has ended. */
 void ath_master_child_serves(struct ath_child *child);
 void ath_master_child_ended(struct ath_child *child, int status);
+
+/* ---- the master at work (supervise.c) -------------------------------------------------------- */
+
+/* From its first worker to its last; it also returns in each child, where master->self is set. */
+enum ath_status ath_master_supervise(struct ath_master *master,
+				     struct ath_error *error) ATH_MUST_CHECK;
+void ath_master_note(const struct ath_master *master, enum ath_log_level level,
+		     const char *message);
+struct ath_child_place *ath_place_of(const struct ath_child *child);
+
+/* ---- replacing workers (renew.c) ------------------------------------------------------------- */
+
+/* Reads the configuration again, and has all replaced. */
+void ath_reload_begin(struct ath_master *master);
+/* Has all replaced. */
+void ath_renew_all(struct ath_master *master);
+/* The successor of one is there, and does not serve yet. */
+bool ath_is_replacing(const struct ath_master *master) ATH_MUST_CHECK;
+/* Starts the next successor; when there is none to start a reload has ended. */
+void ath_replace_next(struct ath_master *master);
+void ath_replacement_failed(struct ath_master *master, struct ath_child_place *place);
+/* Once a second: who has served enough, takes too much memory, or hangs? */
+void ath_look_at_workers(struct ath_timer *timer);
+/* What the service manager is told of it. */
+void ath_master_reloading(void);
+void ath_master_ready(const struct ath_master *master);
 
 #endif

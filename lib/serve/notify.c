@@ -53,8 +53,7 @@ void ath_service_notify(const char *format, ...)
 	close(fd);
 }
 
-/* ---- the watchdog -----------------------------------------------------------------------------
- */
+/* ---- the watchdog ---------------------------------------------------------------------------- */
 
 static void bark(struct ath_timer *timer)
 {

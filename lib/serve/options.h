@@ -126,6 +126,28 @@ struct ath_argument {
 bool ath_next_argument(struct ath_arguments *arguments, struct ath_argument *argument,
 		       struct ath_error *error);
 
+/* ---- reading (options.c, options_file.c) -------------------------------------------------------
+ */
+
+struct ath_reading {
+	struct ath_configuration configuration;
+	struct ath_error *error;
+	int *lines; /* of the file: which of them says an option; 0: none yet */
+};
+
+/* A copy that lives as long as the configuration; NULL, and an error: there is no memory. */
+char *ath_reading_keep(struct ath_reading *reading, const char *text, size_t length);
+/*
+ * What an option is, as who says (label in errors, who for --print-config; NULL: the default). The
+ * value is borrowed; file: it is the name of a file that holds it.
+ */
+void ath_reading_set(struct ath_reading *reading, const struct ath_option *option, bool file,
+		     const char *value, const char *label, const char *who);
+/* The one line of a file; NULL, and an error: it cannot be read, or is not one line. */
+const char *ath_reading_secret(struct ath_reading *reading, const char *path, const char *label);
+/* All lines of a configuration file. */
+void ath_reading_lines(struct ath_reading *reading, const char *path);
+
 /* ---- what is printed of them (options_text.c) -------------------------------------------------
  */
 
@@ -144,6 +166,7 @@ enum ath_command_number {
 	ATH_COMMAND_MIGRATE,
 	ATH_COMMAND_ROUTES,
 	ATH_COMMAND_CHECK,
+	ATH_COMMAND_STATUS,
 	ATH_COMMAND_HELP,
 	ATH_COMMANDS
 };
@@ -152,11 +175,11 @@ struct ath_command {
 	const char *name, *arguments, *text;
 	const char *more;         /* for its own --help; NULL: nothing */
 	const char *const *words; /* that may stand behind it; ends in NULL; NULL: none */
+	bool operand;             /* any one word that is no flag may stand there, too */
 	unsigned groups; /* of the options that it heeds: bits 1 << enum ath_option_group */
 	enum { ATH_NEEDS_NOTHING, ATH_NEEDS_CONFIGURATION, ATH_NEEDS_DATABASE } needs;
 };
 extern const struct ath_command ath_commands[ATH_COMMANDS];
-extern const char *const ath_any_words[];
 
 /* NULL: there is none. */
 const struct ath_command *ath_command_find(const char *name);
@@ -167,6 +190,11 @@ void ath_print_help(const char *name, const struct ath_command *command, struct 
 /* All routes, groups expanded. */
 enum ath_status ath_print_routes(const struct ath_app *app, bool json, struct ath_buffer *out,
 				 struct ath_error *error) ATH_MUST_CHECK;
+/* Directories that must be there. ATH_EINVAL: error says what to do. */
+enum ath_status ath_check_spool(const struct ath_configuration *configuration,
+				struct ath_error *error) ATH_MUST_CHECK;
+enum ath_status ath_check_migrations(const struct ath_configuration *configuration,
+				     struct ath_error *error) ATH_MUST_CHECK;
 /* Is what is needed there? A line each; false: something is wrong. */
 bool ath_check_command(const struct ath_app *app, const struct ath_configuration *configuration,
 		       struct ath_buffer *out);

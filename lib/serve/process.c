@@ -15,8 +15,7 @@
 
 #include "serve/master.h"
 
-/* ---- whose they are ---------------------------------------------------------------------------
- */
+/* ---- whose they are -------------------------------------------------------------------------- */
 
 static bool is_number(const char *name, uint32_t *number)
 {
@@ -89,8 +88,7 @@ enum ath_status ath_identity_take(const struct ath_identity *identity, struct at
 	return ATH_OK;
 }
 
-/* ---- what they leave behind, and their names --------------------------------------------------
- */
+/* ---- what they leave behind, and their names ------------------------------------------------- */
 
 void ath_process_restrict(const struct ath_configuration *configuration)
 {
@@ -117,8 +115,7 @@ void ath_process_name(const char *application, const char *role)
 	(void)prctl(PR_SET_NAME, name);
 }
 
-/* ---- the pid file -----------------------------------------------------------------------------
- */
+/* ---- the pid file ---------------------------------------------------------------------------- */
 
 /*
  * A process that is alive holds the lock of its file: the number alone may have become another's.

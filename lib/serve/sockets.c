@@ -22,7 +22,7 @@ enum { FIRST_PASSED = 3, MOST_PASSED = 16 };
 
 static const char unix_prefix[] = "unix:";
 
-/* ---- those that were given ------------------------------------------------------------------ */
+/* ---- those that were given ------------------------------------------------------------------- */
 
 static bool is_listening(int fd)
 {
@@ -163,22 +163,22 @@ static enum ath_status refuse_path(const char *option, const char *path, struct 
 			     strerror(errno), advice);
 }
 
-/* Of whom it is, and who may connect. */
+/* Of whom it is, and who may connect. Nothing is asked of the system that need not be. */
 static enum ath_status give_away(const char *path, const char *option,
 				 const struct ath_configuration *configuration,
 				 const struct ath_identity *identity, struct ath_error *error)
 {
 	uid_t user = identity->change ? identity->user : (uid_t)-1;
 	gid_t group = identity->change ? identity->group : (gid_t)-1;
+	const char *named = configuration->listen_group;
 
-	if (configuration->listen_group != NULL &&
-	    !ath_group_find(configuration->listen_group, &group))
+	if (named != NULL && !ath_group_find(named, &group))
 		return ath_error_set(error, ATH_EINVAL, "listen-group: there is no group \"%s\"",
-				     configuration->listen_group);
-	if (chown(path, user, group) != 0)
-		return ath_error_set(error, ATH_EIO,
-				     "listen-group: the socket cannot be given to %s: %s",
-				     configuration->listen_group, strerror(errno));
+				     named);
+	if ((user != (uid_t)-1 || group != (gid_t)-1) && chown(path, user, group) != 0)
+		return ath_error_set(error, ATH_EIO, "%s: the socket cannot be given to %s: %s",
+				     named == NULL ? option : "listen-group",
+				     named == NULL ? "the other user" : named, strerror(errno));
 	if (chmod(path, (mode_t)configuration->listen_mode) != 0)
 		return refuse_path(option, path, error);
 	return ATH_OK;

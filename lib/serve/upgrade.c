@@ -11,25 +11,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "serve/master.h"
 
 enum { QUIET_MS = 200 };
 
-static const char trial_variable[] = "ATHANOR_TRIAL";
-
 /* Of a number each, or of a text. */
 #define PREFIX "ATHANOR_UPGRADE_"
 
-static void note(const struct ath_master *master, enum ath_log_level level, const char *message,
-		 const char *reason)
+void ath_upgrade_note(const struct ath_master *master, enum ath_log_level level,
+		      const char *message, const char *reason)
 {
 	struct ath_log_line line;
 
@@ -90,158 +85,6 @@ static char *find_program(const char *name)
 	free(named);
 	free(file);
 	return found;
-}
-
-/* ---- the trial ------------------------------------------------------------------------------- */
-
-bool ath_upgrade_is_trial(void)
-{
-	return getenv(trial_variable) != NULL;
-}
-
-static void stop_hearing(struct ath_upgrade *upgrade)
-{
-	if (upgrade->output.fd < 0)
-		return;
-	ath_watch_remove(upgrade->master->loop, &upgrade->output);
-	close(upgrade->output.fd);
-	upgrade->output.fd = -1;
-}
-
-/* The last line that the trial has written says best what was wrong. */
-static void hear(struct ath_watch *watch, uint32_t events)
-{
-	struct ath_upgrade *upgrade = container_of(watch, struct ath_upgrade, output);
-	char text[512];
-	ssize_t length = read(watch->fd, text, sizeof text);
-
-	(void)events;
-	if (length == 0)
-		stop_hearing(upgrade); /* and a trial that goes on all the same has its patience */
-	for (ssize_t i = 0; i < length; i++) {
-		if (text[i] == '\n') {
-			upgrade->said_length = 0;
-			continue;
-		}
-		if (upgrade->said_length + 1 < sizeof upgrade->said)
-			upgrade->said[upgrade->said_length++] = text[i];
-		upgrade->said[upgrade->said_length] = '\0';
-	}
-}
-
-static void patience_over(struct ath_timer *timer)
-{
-	struct ath_upgrade *upgrade = container_of(timer, struct ath_upgrade, patience);
-
-	snprintf(upgrade->said, sizeof upgrade->said, "its trial does not end in time");
-	(void)kill(upgrade->trial, SIGKILL);
-}
-
-/* The environment of the trial: it has no service manager, and knows what it is. */
-static char **trial_environment(void)
-{
-	static const char trial[] = "ATHANOR_TRIAL=1";
-	size_t count = 0, kept = 0;
-	char **variables;
-
-	while (environ[count] != NULL)
-		count++;
-	variables = calloc(count + 2, sizeof *variables);
-	for (size_t i = 0; variables != NULL && i < count; i++)
-		if (strncmp(environ[i], "NOTIFY_SOCKET=", strlen("NOTIFY_SOCKET=")) != 0)
-			variables[kept++] = environ[i];
-	if (variables != NULL)
-		variables[kept] = (char *)(uintptr_t)trial; /* posix_spawn() changes none */
-	return variables;
-}
-
-/* Signals are as at the start of any program; what it says on standard error comes to us. */
-static int spawn(struct ath_upgrade *upgrade, int output, char **variables)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, ignored;
-	int reason;
-
-	sigemptyset(&none);
-	sigemptyset(&ignored);
-	sigaddset(&ignored, SIGPIPE);
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return ENOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return ENOMEM;
-	}
-	(void)posix_spawnattr_setsigmask(&attributes, &none);
-	(void)posix_spawnattr_setsigdefault(&attributes, &ignored);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	reason = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-	if (reason == 0)
-		reason = posix_spawn(&upgrade->trial, upgrade->program, &actions, &attributes,
-				     upgrade->master->argv, variables);
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return reason;
-}
-
-static void forget_trial(struct ath_upgrade *upgrade)
-{
-	stop_hearing(upgrade);
-	upgrade->trial = 0;
-	ath_timer_stop(upgrade->master->loop, &upgrade->patience);
-}
-
-static bool listen_to(struct ath_upgrade *upgrade, int fd)
-{
-	upgrade->output = (struct ath_watch){ .fd = fd, .events = EPOLLIN, .ready = hear };
-	upgrade->said_length = 0;
-	upgrade->said[0] = '\0';
-	if (ath_watch_add(upgrade->master->loop, &upgrade->output) == ATH_OK)
-		return true;
-	close(fd);
-	upgrade->output.fd = -1;
-	return false;
-}
-
-void ath_upgrade_begin(struct ath_master *master)
-{
-	struct ath_upgrade *upgrade = &master->upgrade;
-	char **variables = trial_environment();
-	int ends[2] = { -1, -1 }, reason = ENOMEM;
-
-	upgrade->wanted = false;
-	if (variables != NULL && pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
-		if (listen_to(upgrade, ends[0]))
-			reason = spawn(upgrade, ends[1], variables);
-		close(ends[1]);
-	}
-	free(variables);
-	if (reason != 0) {
-		forget_trial(upgrade);
-		note(master, ATH_LOG_ERROR, "the upgrade is refused: the program does not start",
-		     strerror(reason));
-		return;
-	}
-	note(master, ATH_LOG_INFO, "upgrade begins: the program is tried", NULL);
-	ath_timer_start(master->loop, &upgrade->patience,
-			ath_now() + master->configuration->start_timeout_ms);
-}
-
-bool ath_upgrade_trial_ended(struct ath_master *master, pid_t pid, int status)
-{
-	struct ath_upgrade *upgrade = &master->upgrade;
-
-	if (upgrade->trial == 0 || pid != upgrade->trial)
-		return false;
-	if (upgrade->output.fd >= 0)
-		hear(&upgrade->output, 0);
-	forget_trial(upgrade);
-	upgrade->ready = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	if (!upgrade->ready)
-		note(master, ATH_LOG_ERROR, "the upgrade is refused: the trial has failed",
-		     *upgrade->said == '\0' && WIFSIGNALED(status) ? strsignal(WTERMSIG(status))
-								   : upgrade->said);
-	return true;
 }
 
 /* ---- handing over ---------------------------------------------------------------------------- */
@@ -310,17 +153,17 @@ static void forget_variables(void)
 void ath_upgrade_execute(struct ath_master *master)
 {
 	master->upgrade.ready = false;
-	note(master, ATH_LOG_INFO, "the master executes the program", NULL);
+	ath_upgrade_note(master, ATH_LOG_INFO, "the master executes the program", NULL);
 	hand_over(master, true);
-	execv(master->upgrade.program, master->argv);
-	note(master, ATH_LOG_ERROR, "the upgrade is refused: the program cannot be executed",
-	     strerror(errno));
+	execv(master->upgrade.path, master->argv);
+	ath_upgrade_note(master, ATH_LOG_ERROR,
+			 "the upgrade is refused: the program cannot be executed", strerror(errno));
 	hand_over(master, false);
 	forget_variables();
+	ath_upgrade_forget_file(&master->upgrade);
 }
 
-/* ---- taking over ------------------------------------------------------------------------------
- */
+/* ---- taking over ----------------------------------------------------------------------------- */
 
 static bool get_number(const char *name, int64_t *value)
 {
@@ -396,8 +239,7 @@ void ath_upgrade_take_children(struct ath_master *master)
 	forget_variables();
 }
 
-/* ---- a program that is built again and again --------------------------------------------------
- */
+/* ---- a program that is built again and again ------------------------------------------------- */
 
 static void quiet(struct ath_timer *timer)
 {
@@ -446,9 +288,10 @@ enum ath_status ath_upgrade_open(struct ath_master *master, struct ath_error *er
 
 	*upgrade = (struct ath_upgrade){ .master = master,
 					 .program = find_program(master->argv[0]),
+					 .file = -1,
 					 .output.fd = -1,
 					 .directory.fd = -1,
-					 .patience.fire = patience_over,
+					 .patience.fire = ath_trial_is_late,
 					 .quiet.fire = quiet };
 	if (upgrade->program == NULL)
 		return ath_error_set(error, ATH_EIO, "the program's own file cannot be found: %s",
@@ -463,6 +306,7 @@ void ath_upgrade_close(struct ath_master *master)
 
 	if (upgrade->master == NULL)
 		return;
+	ath_upgrade_forget_file(upgrade);
 	if (upgrade->output.fd >= 0)
 		close(upgrade->output.fd);
 	if (upgrade->directory.fd >= 0)

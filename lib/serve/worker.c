@@ -39,7 +39,6 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 		.app = app,
 		.rest.models = app->models == NULL ? none : app->models,
 		.web = { .log = &configuration->log,
-			 .access = configuration->access.fd >= 0 ? &configuration->access : NULL,
 			 .slow = configuration->slow.fd >= 0 ? &configuration->slow : NULL,
 			 .slow_ms = configuration->slow_ms,
 			 .server_timing = configuration->server_timing,
@@ -63,6 +62,7 @@ enum ath_status ath_worker_open(struct ath_worker *worker, const struct ath_app 
 		.stop_timeout_ms = grace(configuration),
 		.blocked_ms = configuration->blocked_ms,
 	};
+	worker->web.access = ath_access_open(worker, configuration);
 	if (ath_models_check(worker->rest.models, error) != ATH_OK ||
 	    ath_web_open(&worker->web, app->routes, error) != ATH_OK ||
 	    ath_idempotency_check(&worker->web, worker->rest.models, error) != ATH_OK ||
@@ -79,11 +79,12 @@ void ath_worker_close(struct ath_worker *worker)
 	ath_fcgi_close(&worker->server);
 	ath_tasks_end(worker);
 	ath_engine_close(&worker->rest.engine);
+	ath_access_close(worker);
 	ath_loop_close(&worker->loop);
 	ath_web_close(&worker->web);
 }
 
-/* ---- listeners ------------------------------------------------------------------------------ */
+/* ---- listeners ------------------------------------------------------------------------------- */
 
 struct call {
 	struct ath_worker *worker;
@@ -133,7 +134,7 @@ static void log_failure(const struct ath_worker *worker, const char *listener,
 	ath_log_end(&line);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 /*
  * The first TERM finishes what is in flight; the second, and QUIT, wait for commits alone. A
@@ -179,7 +180,7 @@ static void raise_descriptors(void)
 	}
 }
 
-/* ---- start and stop ------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 enum ath_status ath_worker_start(struct ath_worker *worker, struct ath_error *error)
 {
@@ -254,8 +255,7 @@ static enum ath_status ask_database(struct ath_worker *worker, struct ath_error 
 	return error->status;
 }
 
-/* ---- the three ways of serving ----------------------------------------------------------------
- */
+/* ---- the three ways of serving --------------------------------------------------------------- */
 
 /* From the first request to the last. */
 static void serve(struct ath_worker *worker)
@@ -264,6 +264,7 @@ static void serve(struct ath_worker *worker)
 	note(worker, "worker serves");
 	worker->seat->serves(worker, worker->seat->arg);
 	ath_worker_started(worker);
+	ath_pending_look(worker);
 	while (worker->signals == 0)
 		ath_loop_turn(worker->loop, ATH_NEVER);
 	note(worker, "worker leaves");
@@ -351,7 +352,7 @@ enum ath_status ath_worker_cgi(const struct ath_app *app,
 	return status;
 }
 
-/* ---- what an application asks for ----------------------------------------------------------- */
+/* ---- what an application asks for ------------------------------------------------------------ */
 
 struct ath_worker *ath_request_worker(const struct ath_request *request)
 {

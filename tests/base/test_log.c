@@ -327,6 +327,47 @@ static void test_a_line_with_room_of_its_own(void **state)
 	assert_string_equal(strstr(members, "v;after"), "v;after=3;");
 }
 
+static int batches;
+
+static void begun(struct ath_log_batch *batch)
+{
+	assert_int_equal(batch->length, 0);
+	batches++;
+}
+
+static void test_lines_are_written_together(void **state)
+{
+	static struct ath_log_batch batch = { .begun = begun };
+	static char value[1000], got[2 * sizeof batch.bytes];
+	size_t length = 0, lines = 0;
+	ssize_t more;
+
+	(void)state;
+	to_pipe.batch = &batch;
+	say(ATH_LOG_INFO, "one");
+	say(ATH_LOG_INFO, "two");
+	assert_int_equal(read(ends[0], got, sizeof got), -1); /* nothing yet */
+	assert_int_equal(batches, 1);
+	ath_log_flush(&batch);
+	assert_true((length = (size_t)read(ends[0], got, sizeof got)) < sizeof got);
+	got[length] = '\0';
+	assert_non_null(strstr(got, "one"));
+	assert_non_null(strstr(got, "two"));
+	ath_log_flush(&batch);
+	assert_int_equal(read(ends[0], got, sizeof got), -1);
+	/* more than there is room for: what was there goes first, and no line is cut */
+	memset(value, 'v', sizeof value - 1);
+	for (int i = 0; i < 40; i++)
+		say(ATH_LOG_INFO, value);
+	ath_log_flush(&batch);
+	for (length = 0; (more = read(ends[0], got + length, sizeof got - length)) > 0;)
+		length += (size_t)more;
+	for (size_t i = 0; i < length; i++)
+		lines += got[i] == '\n';
+	assert_int_equal(lines, 40);
+	assert_int_equal(batches, 3);
+}
+
 static void test_a_log_that_cannot_be_written_is_no_error(void **state)
 {
 	struct ath_log_line line;
@@ -359,6 +400,7 @@ int main(void)
 		row(test_a_readable_line),
 		row(test_numbers_and_json),
 		row(test_a_line_with_room_of_its_own),
+		row(test_lines_are_written_together),
 		row(test_a_log_that_cannot_be_written_is_no_error),
 	};
 

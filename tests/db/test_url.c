@@ -265,6 +265,35 @@ static void test_an_engine_opens_without_a_server(void **state)
 	ath_engine_close(NULL);
 }
 
+static void test_one_password(void **state)
+{
+	static const struct {
+		const char *url, *listen_url, *message;
+	} rows[] = {
+		{ "postgresql://u@h/x", NULL, NULL },
+		{ "postgresql://u@h/x", "postgresql://u@h/y", NULL },
+		{ "postgresql://u:secret@h/x", NULL, "there are two passwords" },
+		{ "postgresql://u@h/x?password=secret", NULL, "there are two passwords" },
+		{ "postgresql://u@h/x", "postgresql://u:secret@h/y",
+		  "listen_url: there are two passwords" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ATH_COUNT(rows); i++) {
+		struct ath_engine_options options = { .listen_url = rows[i].listen_url,
+						      .password = "other" };
+		struct ath_engine *engine;
+		struct ath_error error;
+
+		assert_int_equal(ath_engine_open(&engine, rows[i].url, &options, &error),
+				 rows[i].message == NULL ? ATH_OK : ATH_EINVAL);
+		if (rows[i].message != NULL)
+			assert_ptr_equal(strstr(error.message, rows[i].message), error.message);
+		assert_null(strstr(error.message, "secret"));
+		ath_engine_close(&engine);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_an_engine_does_not_open_with_a_wrong_url),
 		cmocka_unit_test(test_options_out_of_bounds),
 		cmocka_unit_test(test_an_engine_opens_without_a_server),
+		cmocka_unit_test(test_one_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

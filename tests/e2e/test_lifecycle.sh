@@ -1,7 +1,6 @@
 #!/bin/bash
-# A worker from its start to its end: the command line, what stops it from starting, TERM with a
-# request in flight, a database that goes away and comes back, a worker that is killed; and the
-# same program as plain CGI.
+# A worker from its start to its end: TERM with a request in flight, a database that goes away and
+# comes back, a worker that is killed; and the same program as plain CGI.
 # shellcheck source=tests/e2e/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -12,94 +11,6 @@ run() {
 	# gcc's AddressSanitizer says this of every program with fibers
 	out=$(<"$work/out") err=$(sed '/ASan doesn.t fully support makecontext/d' "$work/err")
 }
-lines() { [ -z "$1" ] || wc -l <<<"$1"; }
-# one_line NAME PATTERN: the last run failed with one clear line, and said nothing more
-one_line() { check_like "$1" "$code $(lines "$err") $err${out:+ $out}" "1 1 users: $2"; }
-
-# ---- the command line --------------------------------------------------------------------
-
-run "$program" --help </dev/null
-check_like "--help" "$code $err$out" '0 Usage: users COMMAND*serve*migrate*DATABASE_URL*'
-help=$out
-run "$program" </dev/null
-check "without a command, at a terminal: help" "$code $err$out" "0 $help"
-run "$program" --version </dev/null
-check_like "--version" "$code $err$out" '0 users [0-9]*.[0-9]*'
-for arguments in nothing --unknown '' 'serve now' 'migrate sideways' 'migrate up down'; do
-	# shellcheck disable=SC2086
-	run "$program" ${arguments:-''} </dev/null
-	check_like "users $arguments" "$code $(lines "$err") $err$out" '2 1 users: *see users --help'
-done
-DATABASE_URL=postgresql:///users run "$program" serve </dev/null
-one_line "serve without a socket" 'no listening socket*'
-
-# ---- a wrong DATABASE_URL ------------------------------------------------------------------
-
-# serve NAME: as spawn-fcgi starts it, but without leaving
-serve() { run spawn-fcgi -n -s "$work/none.sock" -- "$program" && rm -f "$work/none.sock"; }
-for wrong in '' nonsense mysql://u@h/db http://127.0.0.1/ postgresql:///x?no_such_option=1 \
-	'postgresql://u:secret@h:port/x' 'postgresql://u:secret@[::1/x' 'postgresql:///x?pool_size=0' \
-	'postgresql:///x?pool_size=many' 'postgresql://u:secret@h/%zz'; do
-	export DATABASE_URL=$wrong
-	for how in serve "run $program migrate"; do
-		$how </dev/null
-		one_line "$how with DATABASE_URL=$wrong" '*'
-		check_like "the password stays out of it" "$err" '!(*secret*)'
-	done
-	GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/users run "$program" </dev/null
-	one_line "CGI with DATABASE_URL=$wrong" '*'
-done
-export DATABASE_URL='postgresql:///x?host=/nonexistent'
-run "$program" migrate </dev/null
-one_line "migrate without a database" '*'
-unset DATABASE_URL
-run "$program" migrate </dev/null
-one_line "migrate without DATABASE_URL" 'DATABASE_URL is not set*'
-ATHANOR_LOG_LEVEL=loud DATABASE_URL=postgresql:///x serve </dev/null
-one_line "a wrong ATHANOR_LOG_LEVEL" 'ATHANOR_LOG_LEVEL is *"loud"'
-ATHANOR_ACCESS_LOG=yes DATABASE_URL=postgresql:///x serve </dev/null
-one_line "a wrong ATHANOR_ACCESS_LOG" 'ATHANOR_ACCESS_LOG is *"yes"'
-DATABASE_LISTEN_URL=mysql://u@h/db DATABASE_URL=postgresql:///x serve </dev/null
-one_line "a wrong DATABASE_LISTEN_URL" 'listen_url: *postgresql://*"mysql"'
-
-# ---- models that break the rules ----------------------------------------------------------
-
-# broken NAME PATTERN MEMBERS...: a program whose struct and rows these are
-broken() {
-	cat >"$work/broken.c" <<-C
-		#include <athanor.h>
-		struct thing {
-			int64_t id;
-			const char *name;
-			int32_t size;
-		};
-		ATH_DECLARE(thing);
-		ATH_MODEL(thing, "things", $3);
-		int main(int argc, char **argv)
-		{
-			static const struct ath_model *const models[] = { &thing_model, NULL };
-			static const struct ath_route routes[] = { { 0 } };
-			static const struct ath_app app = {
-				.name = "users", .version = "1", .routes = routes, .models = models,
-			};
-			return ath_main(&app, argc, argv);
-		}
-	C
-	compile "$work/broken" "$work/broken.c" || cat "$work/broken.log"
-	DATABASE_URL=postgresql:///x run spawn-fcgi -n -s "$work/none.sock" -- "$work/broken" </dev/null
-	one_line "$1" "$2"
-	rm -f "$work/none.sock"
-	GATEWAY_INTERFACE=CGI/1.1 DATABASE_URL=postgresql:///x run "$work/broken" </dev/null
-	one_line "$1 (CGI)" "$2"
-}
-id='ATH_COLUMN(thing, id, .primary_key = true)' name='ATH_COLUMN(thing, name)'
-size='ATH_COLUMN(thing, size)'
-broken "a length for a number" 'model thing, member size: *length*' \
-	"$id, $name, ATH_COLUMN(thing, size, .max_length = 3)"
-broken "no primary key" 'model thing: *primary key' "ATH_COLUMN(thing, id), $name, $size"
-broken "a member left out" 'model thing, member size: *' "$id, $size"
-broken "min above max" 'model thing, member size: min is above max' \
-	"$id, $name, ATH_COLUMN(thing, size, .min = 2, .max = 1)"
 
 # ---- plain CGI -------------------------------------------------------------------------------
 

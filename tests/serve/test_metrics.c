@@ -35,6 +35,14 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
+static void assert_once(const char *text, const char *part)
+{
+	const char *found = strstr(text, part);
+
+	assert_non_null(found);
+	assert_null(strstr(found + 1, part));
+}
+
 static void assert_line(const char *text, const char *line)
 {
 	if (!has_line(text, line))
@@ -134,6 +142,7 @@ static void test_two_of_one_number_are_one_line(void **state)
 	worker.slot->gauges[ATH_GAUGE_LAG_US] = 900;
 	got = page();
 	assert_line(got, "athanor_connections{worker=\"1\"} 3");
+	assert_once(got, "athanor_connections{worker=\"1\"}");
 	assert_line(got, "athanor_requests_in_flight{worker=\"1\"} 3");
 	assert_line(got, "athanor_loop_lag_seconds{worker=\"1\"} 0.001500");
 	assert_line(got, "athanor_loop_lag_seconds{worker=\"2\"} 0.250000");

@@ -117,12 +117,12 @@ check "includes in app"
 includes lib/*.h lib/*/*.[ch] | awk -F'\t' '
 	BEGIN {
 		known = " assert ctype errno fenv float inttypes iso646 limits locale math" \
-			" setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio" \
+			" setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio" \
 			" stdlib stdnoreturn string tgmath time uchar wchar wctype" \
 			" arpa/inet dirent endian fcntl fnmatch getopt glob grp linux/futex" \
 			" linux/netlink linux/sock_diag linux/unix_diag netdb" \
 			" netinet/in netinet/tcp poll pthread pwd regex sched semaphore strings" \
-			" sys/epoll sys/eventfd sys/file sys/ioctl sys/mman sys/prctl sys/random" \
+			" sys/epoll sys/eventfd sys/file sys/inotify sys/ioctl sys/mman sys/prctl sys/random" \
 			" sys/resource sys/select sys/sendfile sys/signalfd sys/socket sys/stat" \
 			" sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/wait" \
 			" syslog termios ucontext unistd "

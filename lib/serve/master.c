@@ -2,6 +2,7 @@
  * master.c - what comes before the workers, and after them: what may be wrong is looked for, the
  * sockets and files are opened, and privileges dropped, in the order in which that is possible.
  */
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,10 +127,19 @@ static enum ath_status try_worker(struct ath_master *master, struct ath_error *e
 	return ath_worker_serve(master->app, master->configuration, &seat, error);
 }
 
+/* -1: as many as there are CPUs that we may use. */
+static unsigned count_workers(const struct ath_configuration *configuration)
+{
+	cpu_set_t ours;
+
+	if (configuration->workers >= 0)
+		return (unsigned)configuration->workers;
+	return sched_getaffinity(0, sizeof ours, &ours) == 0 ? (unsigned)CPU_COUNT(&ours) : 1;
+}
+
 enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configuration *configuration,
 				 int argc, char **argv, struct ath_error *error)
 {
-	int64_t workers = configuration->workers;
 	struct ath_master master = { .app = app,
 				     .configuration = configuration,
 				     .log = &configuration->log,
@@ -139,10 +149,10 @@ enum ath_status ath_master_serve(const struct ath_app *app, struct ath_configura
 				     .sockets = { { .fd = -1 }, { .fd = -1 } },
 				     .pid_file.fd = -1,
 				     .pid = getpid(),
+				     .workers = count_workers(configuration),
 				     .generation = 1 };
 	enum ath_status status;
 
-	master.workers = (unsigned)(workers < 0 ? sysconf(_SC_NPROCESSORS_ONLN) : workers);
 	if (ath_upgrade_is_trial())
 		return try_worker(&master, error);
 	status = prepare(&master, error);

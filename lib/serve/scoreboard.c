@@ -66,22 +66,24 @@ static void lay_out(struct pieces *pieces, size_t slots, size_t routes)
 	board->dead.routes = dead;
 }
 
-static enum ath_status map(struct ath_scoreboard **board, size_t slots, size_t routes,
-			   struct ath_error *error)
+/* NULL: no memory. */
+static struct ath_scoreboard *map(size_t slots, size_t routes)
 {
 	struct pieces pieces = { 0 };
+	struct ath_scoreboard *board;
 	void *start;
 
 	lay_out(&pieces, slots, routes);
 	start = mmap(NULL, pieces.length, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED)
-		return ath_error_set(error, ATH_ENOMEM, "no memory for a scoreboard");
+		return NULL;
 	pieces = (struct pieces){ .start = start };
 	lay_out(&pieces, slots, routes);
-	*board = start;
-	(*board)->size = pieces.length;
-	return ATH_OK;
+	board = start;
+	board->size = pieces.length;
+	board->listener = -1;
+	return board;
 }
 
 /* ---- the routes, which have the numbers that they have in every worker ------------------------
@@ -123,14 +125,20 @@ static size_t count_routes(const struct ath_router *router)
 	return count;
 }
 
-static enum ath_status open_board(struct ath_scoreboard **board, const struct ath_router *router,
-				  size_t slots, struct ath_error *error)
+static struct ath_scoreboard *open_board(const struct ath_app *app, const struct ath_router *router,
+					 size_t slots)
 {
-	if (map(board, slots, count_routes(router), error) != ATH_OK)
-		return error->status;
-	if (!name_routes(*board, router))
-		return ath_error_set(error, ATH_ENOMEM, "no memory for a scoreboard");
-	return ATH_OK;
+	struct ath_scoreboard *board = map(slots, count_routes(router));
+
+	if (board == NULL)
+		return NULL;
+	board->name = app->name;
+	board->version = app->version;
+	board->pid = getpid();
+	board->started = (int64_t)time(NULL);
+	if (!name_routes(board, router))
+		ath_scoreboard_close(&board);
+	return board;
 }
 
 enum ath_status ath_scoreboard_open(struct ath_scoreboard **board, const struct ath_app *app,
@@ -140,17 +148,12 @@ enum ath_status ath_scoreboard_open(struct ath_scoreboard **board, const struct 
 
 	*board = NULL;
 	if (ath_router_open(&router, app->routes, error) == ATH_OK &&
-	    ath_router_add_own(router, ath_own_routes, error) == ATH_OK &&
-	    open_board(board, router, slots, error) == ATH_OK) {
-		(*board)->name = app->name;
-		(*board)->version = app->version;
-		(*board)->pid = getpid();
-		(*board)->started = (int64_t)time(NULL);
-		(*board)->listener = -1;
+	    ath_router_add_own(router, ath_own_routes, error) == ATH_OK) {
+		*board = open_board(app, router, slots);
+		if (*board == NULL)
+			ath_error_set(error, ATH_ENOMEM, "no memory for a scoreboard");
 	}
 	ath_router_close(&router);
-	if (error->status != ATH_OK)
-		ath_scoreboard_close(board);
 	return error->status;
 }
 

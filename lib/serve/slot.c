@@ -3,8 +3,8 @@
  * request, and once a second what its parts tell when they are asked.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -139,10 +139,10 @@ static void ended(struct ath_request *request, int status, const struct ath_outp
 /* ---- once a second
  * ------------------------------------------------------------------------------- */
 
+/* The first number is the whole of its address space, the second what of it is in memory. */
 uint64_t ath_process_memory(pid_t pid)
 {
-	char path[32], text[64];
-	uint64_t pages = 0;
+	char path[32], text[64], *second;
 	ssize_t length;
 	int fd;
 
@@ -153,9 +153,8 @@ uint64_t ath_process_memory(pid_t pid)
 	length = read(fd, text, sizeof text - 1);
 	close(fd);
 	text[length < 0 ? 0 : length] = '\0';
-	/* the whole of its address space, and what of it is in memory */
-	return sscanf(text, "%*u %" SCNu64, &pages) == 1 ? pages * (uint64_t)sysconf(_SC_PAGESIZE)
-							 : 0;
+	second = strchr(text, ' ');
+	return second == NULL ? 0 : strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t microseconds(struct timeval time)
@@ -212,6 +211,7 @@ static void tell_engine(struct ath_slot *slot, const struct ath_engine *engine)
 	ath_write_number(&counters[ATH_COUNTER_LOST], stats.lost);
 	ath_write_number(&counters[ATH_COUNTER_CANCELS], stats.cancels);
 	ath_write_number(&counters[ATH_COUNTER_POOL_TIMEOUTS], stats.pool_timeouts);
+	ath_write_number(&counters[ATH_COUNTER_POOL_REFUSED], stats.pool_refused);
 	ath_write_number(&gauges[ATH_GAUGE_PIPELINES], stats.pipelines);
 	ath_write_number(&gauges[ATH_GAUGE_OUTSTANDING], stats.outstanding);
 	ath_write_number(&gauges[ATH_GAUGE_POOL_MOST], stats.pool_most);

@@ -9,7 +9,7 @@
 #include "serve/master.h"
 
 enum {
-	RETRY_MS = 1000,          /* when no process could be had */
+	RETRY_MS = 2000,          /* when no process could be had, or one could not start */
 	QUIT_MS = 5000,           /* what is being committed has so long when all must end */
 	DEATHS_WITHIN_MS = 60000, /* ATH_DEATHS of them are too many */
 	DELAY_MS = 100,           /* for each of them, before the next start */
@@ -133,26 +133,29 @@ static void keep_reason(struct ath_child *child, int status)
 		*child->master->error = child->failed;
 }
 
+static void start_later(struct ath_master *master, struct ath_child_place *place, int64_t at)
+{
+	ath_scoreboard_count_restart(master->board);
+	place->not_before = at;
+	wake_at(master, at);
+}
+
 /* With every death the next start is a little later, until there are too many of them. */
 static void count_death(struct ath_master *master, struct ath_child_place *place)
 {
-	int64_t now = ath_now(), oldest = master->deaths[master->death_count % ATH_DEATHS];
+	int64_t now = ath_now();
 	unsigned recent = 0;
 
 	master->deaths[master->death_count++ % ATH_DEATHS] = now;
 	for (size_t i = 0; i < ATH_DEATHS && i < master->death_count; i++)
 		recent += now - master->deaths[i] < DEATHS_WITHIN_MS;
-	if (master->death_count > ATH_DEATHS && now - oldest < DEATHS_WITHIN_MS) {
-		ath_error_set(
-			master->error, ATH_EIO,
-			"more than %d workers have died within a minute: the log says of what",
-			ATH_DEATHS);
-		stop(master, 1);
+	if (recent < ATH_DEATHS) {
+		start_later(master, place, now + (recent - 1) * DELAY_MS);
 		return;
 	}
-	ath_scoreboard_count_restart(master->board);
-	place->not_before = now + (recent - 1) * DELAY_MS;
-	wake_at(master, place->not_before);
+	ath_error_set(master->error, ATH_EIO,
+		      "%d workers have died within a minute: the log says of what", ATH_DEATHS);
+	stop(master, 1);
 }
 
 void ath_master_child_ended(struct ath_child *child, int status)
@@ -175,6 +178,8 @@ void ath_master_child_ended(struct ath_child *child, int status)
 		return;
 	if (first)
 		keep_reason(child, status);
+	else if (child->failed.status != ATH_OK)
+		start_later(master, place, ath_now() + RETRY_MS); /* it has not died: it refused */
 	else
 		count_death(master, place);
 }

@@ -228,6 +228,7 @@ static void test_it_may_be_asked_in_a_fiber(void **state)
 	enum ath_status status = ATH_EIO;
 
 	(void)state;
+	NOT_POOLED("it is not asked");
 	start(check_task, &status, ATH_NEVER);
 	run_fibers();
 	assert_int_equal(status, ATH_OK);

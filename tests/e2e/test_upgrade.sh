@@ -30,11 +30,11 @@ put "$work/fleet2"
 upgrade
 says '"reload ended","generation":2'
 check_that "the new program answers" within "$patience" at_work 2
-wait "$client"
-check_like "what was in flight is answered by the old one" "$(<"$work/long")" '1 *'
 put "$work/fleet1"
 upgrade
 says '"reload ended","generation":3'
+wait "$client"
+check_like "what was in flight before both is answered by the old one" "$(<"$work/long")" '1 *'
 : >"$work/enough"
 check_that "and the first one again" within "$patience" at_work 1
 wait "$reader"

@@ -262,6 +262,13 @@ if grep -qsE '^int main\(' "$dir"/readme/*.c; then
 	check "README.md: its program links"
 fi
 
+# What the program says of its options and its metrics is in the README word by word.
+for document in --print-options=markdown "help metrics"; do
+	# shellcheck disable=SC2086
+	"$build/users" $document 2>&1 | grep '^|' | grep -vxFf README.md >"$dir/found"
+	check "README.md lacks, of users $document"
+done
+
 # ---- the form of the files -----------------------------------------------------------------------
 
 # Tabs are 8 columns wide, a character of UTF-8 is one.

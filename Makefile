@@ -38,6 +38,10 @@ endif
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS)) $(LIBS_EXTRA)
 
+# of the library; its first part is that of the soname
+VERSION := $(shell sed -n 's/^.define ATH_VERSION "\([^"]*\)".*/\1/p' lib/base/base.h)
+SONAME := libathanor.so.$(firstword $(subst ., ,$(VERSION)))
+
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 APP_SRC := $(sort $(wildcard app/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -69,9 +73,13 @@ $(BUILD)/libathanor.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/libathanor.so: $(LIB_OBJ)
+$(BUILD)/libathanor.so.$(VERSION): $(LIB_OBJ)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libathanor.so -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,$(SONAME) -o $@ $^ $(PKG_LIBS)
+
+# the names that a program is linked with, and started with
+$(BUILD)/libathanor.so: $(BUILD)/libathanor.so.$(VERSION)
+	$(Q)ln -sf $(<F) $(BUILD)/$(SONAME) && ln -sf $(<F) $@
 
 $(BUILD)/users: $(APP_OBJ) $(BUILD)/libathanor.a
 	$(call say,LD,$@)
@@ -107,6 +115,47 @@ $(BUILD)/tests/bench/application: $(BUILD)/app/models.o $(BUILD)/app/users.o
 $(ORM_BENCH) $(WEB_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS)
+
+# ---- manual pages ------------------------------------------------------------------------
+
+.PHONY: man
+#: make man         build/man: the program, its configuration, and every public header
+man: $(BUILD)/man/made
+
+$(BUILD)/man/made: $(wildcard lib/man/* app/man/* app/deploy/users.conf.in lib/*.h lib/*/*.h) $(BUILD)/users
+	$(call say,MAN,$(@D))
+	$(Q)CC='$(CC)' lib/man/pages.sh $(BUILD)/users $(VERSION) $(@D) && touch $@
+
+# ---- installing --------------------------------------------------------------------------
+
+# GNU's directories. With the usual prefixes what is configured is in /etc, where logrotate looks.
+PREFIX ?= /usr/local
+EXEC_PREFIX ?= $(PREFIX)
+BINDIR ?= $(EXEC_PREFIX)/bin
+LIBDIR ?= $(EXEC_PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/athanor
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+# systemd looks here, wherever libraries are
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+DIRECTORIES := PREFIX EXEC_PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DOCDIR SYSCONFDIR \
+	PKGCONFIGDIR UNITDIR TMPFILESDIR SYSUSERSDIR
+install = $(foreach name,DESTDIR $(DIRECTORIES),$(name)='$($(name))') BUILD='$(BUILD)' \
+	VERSION='$(VERSION)' SONAME='$(SONAME)' CC='$(CC)' app/deploy/install.sh
+
+.PHONY: install uninstall
+#: make install     to PREFIX (/usr/local), and /etc; under DESTDIR, when that is given
+install: all man
+	$(Q)$(install) install
+
+#: make uninstall   takes that away again; a configuration that was changed stays
+uninstall: man
+	$(Q)$(install) uninstall
 
 # ---- running -----------------------------------------------------------------------------
 

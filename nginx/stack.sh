@@ -263,6 +263,7 @@ packages() {
 	if [ "${1-}" = test ]; then
 		wanted+=(clang libclang-rt-dev libcmocka-dev libcurl4-openssl-dev valgrind wrk openssl)
 		wanted+=(lighttpd apache2-bin fcgiwrap)
+		wanted+=(systemd logrotate man-db mandoc) # of the deployment
 		programs+=(lighttpd apache2 fcgiwrap)
 		command -v pgbouncer >/dev/null || wanted+=(pgbouncer)
 		command -v promtool >/dev/null || wanted+=(prometheus) programs+=(promtool)

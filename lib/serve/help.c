@@ -123,9 +123,9 @@ void ath_print_help(const char *name, const struct ath_command *command, struct 
 		"Examples:\n"
 		"  %s migrate\n"
 		"  %s serve --listen unix:/run/%s/app.sock --workers auto\n"
-		"  %s check --config /etc/%s.conf\n"
-		"  spawn-fcgi -s /run/%s/app.sock -M 0660 -- /usr/bin/%s serve\n\n"
+		"  %s check --config /etc/%s/%s.conf\n"
+		"  spawn-fcgi -s /run/%s/app.sock -M 0660 -- /usr/local/bin/%s serve\n\n"
 		"Exit status: 0 done; 1 it failed; 2 the command line or the configuration makes\n"
 		"no sense; 3, of status: nothing runs there.\n",
-		name, name, name, name, name, name, name);
+		name, name, name, name, name, name, name, name);
 }

@@ -97,6 +97,26 @@ start_stack() {
 	url=http://127.0.0.1:$(cat "$run/port")
 	database=$(sql/cluster.sh url "$run" users)
 }
+# PostgreSQL, empty, and nginx; who serves $run/app.sock is the test's own business.
+start_front() {
+	local port as_web_user=()
+	[ "$EUID" != 0 ] || as_web_user=(setpriv --reuid www-data --regid www-data --init-groups)
+	mkdir -p "$run"
+	[ "$EUID" != 0 ] || { chgrp www-data "$run" && chmod 775 "$run"; }
+	touch "$run/database" # nginx/stack.sh removes it at the end
+	sql/cluster.sh start "$run" || fail "PostgreSQL" "did not start" "to be started"
+	database=$(sql/cluster.sh url "$run")
+	until port=$((20000 + RANDOM % 10000)) && ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+	do
+		:
+	done
+	url=http://127.0.0.1:$port
+	cp nginx/fastcgi_athanor.conf "$run"
+	sed "s|@DIR@|$run|g; s|@PORT@|$port|g; s|@SOCKET@|$run/app.sock|g" \
+		nginx/development.conf.in >"$run/nginx.conf"
+	"${as_web_user[@]}" nginx -p "$run" -c "$run/nginx.conf" -e "$run/nginx-error.log" 2>/dev/null ||
+		fail "nginx" "$(tail -n 1 "$run/nginx-error.log")" "to be started"
+}
 # compile PROGRAM SOURCE [OPTION...]: against the library, as that was built; complaints: PROGRAM.log
 compile() {
 	local compiler flags

@@ -104,7 +104,7 @@ start_site() {
 is_ours() { [[ $(curl --noproxy '*' -s -m 5 "$url/people/1000000") == *"\"$work\""* ]]; }
 # A configuration of nginx/ as it is for this run; what it says of bodies is above the site's.
 adapted() { # FILE
-	sed "s|/run/athanor/app.sock|$run/app.sock|; s|/usr/local/bin/users|$program|
+	sed "s|/run/users/app.sock|$run/app.sock|; s|/usr/local/bin/users|$program|
 		s|/var/www/files|$run/files|; s|/run/fcgiwrap.socket|$work/front/fcgiwrap.sock|
 		s|postgresql:///users|${database//&/\\&}|
 		s|client_max_body_size 8m|client_max_body_size 64m|

@@ -33,7 +33,7 @@ sed "s|@DIR@|$dir|g; s|@PORT@|18080|g; s|@SOCKET@|$dir/app.sock|g" \
 
 # High ports and no "user", so that it can be asked without privileges; the directories of temporary
 # files are Debian's by default. Without IPv6 (a container) nginx cannot even test [::].
-sed "s|/etc/ssl/athanor|$dir|; s|/run/athanor|$dir|; s|/run/nginx.pid|$dir/nginx.pid|
+sed "s|/etc/ssl/athanor|$dir|; s|/run/users|$dir|; s|/run/nginx.pid|$dir/nginx.pid|
 	s|/var/log/nginx|$dir|; s|/var/www|$dir|; /^user /d
 	s|\(listen .*\)443|\1$port|; s|\(listen .*\)80\([ ;]\)|\1$((port + 1))\2|
 	s|\(listen .*\)8081|\1$((port + 2))|
@@ -50,7 +50,7 @@ if grep -nE '@[A-Z]+@' "$dir/development.conf" ||
 	failed=$((failed + 1))
 fi
 
-# ---- /-/live and /-/ready, by an nginx without workers: 502 is what would have reached one ------
+# ---- /-/, by an nginx without workers: 502 is what would have reached one ---------------------
 
 reach() { # STATUS METHOD URL
 	local got
@@ -66,13 +66,38 @@ reach() { # STATUS METHOD URL
 nginx -p "$dir" -e "$dir/error.log" -c "$dir/production.conf" 2>"$dir/output" || cat "$dir/output"
 public=https://api.example.org:$port private=http://127.0.0.1:$((port + 2))
 reach 502 GET "$public/users"
-for path in /-/live /-/ready /-/ /-/live/ //-/live /%2D/live /users/../-/live; do
+for path in /-/live /-/ready /-/status /-/metrics '/-/status?json&full' /-/ /-/live/ //-/live /%2D/live /users/../-/live; do
 	reach 404 GET "$public$path"
 	reach 404 POST "$public$path"
 done
-reach 502 GET "$private/-/live"
-reach 502 GET "$private/-/ready"
-reach 404 GET "$private/users"
+for path in live ready status metrics 'status?json&full'; do
+	reach 502 GET "$private/-/$path"
+done
+for path in /users /-/ /-/other /-/status/ /-/metrics/x; do
+	reach 404 GET "$private$path"
+done
+
+that() { # NAME COMMAND...
+	if "${@:2}"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "$1"
+	fi
+}
+# live and ready are the workers' to say, the others the process's beside them
+for pair in live:app ready:app status:status metrics:status; do
+	: >"$dir/error.log" # nginx writes to its end
+	reach 502 GET "$private/-/${pair%:*}"
+	that "/-/${pair%:*} goes to ${pair#*:}.sock" \
+		grep -q "unix:$dir/${pair#*:}.sock" "$dir/error.log"
+done
+
+# A kept connection ends before a worker that leaves has to (15 s), however busy it is.
+for conf in development production; do
+	that "$conf.conf: keepalive_time is below 15 s" \
+		grep -qE '^\s+keepalive_time ([1-9]|1[0-4])s;' "$dir/$conf.conf"
+done
 
 echo "nginx configuration: $passed passed, $failed failed"
 [ "$failed" = 0 ]

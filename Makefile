@@ -112,7 +112,9 @@ WEB_BENCH := $(BUILD)/tests/bench/routes $(BUILD)/tests/bench/json_rows \
 	$(BUILD)/tests/bench/framework $(BUILD)/tests/bench/application
 $(BUILD)/tests/bench/framework: $(BUILD)/app/models.o
 $(BUILD)/tests/bench/application: $(BUILD)/app/models.o $(BUILD)/app/users.o
-$(ORM_BENCH) $(WEB_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
+OPERATIONS_BENCH := $(addprefix $(BUILD)/tests/e2e/,idle offer overload releases)
+$(BUILD)/tests/e2e/idle: LIBS_EXTRA += -lcmocka
+$(ORM_BENCH) $(WEB_BENCH) $(OPERATIONS_BENCH): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libathanor.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS)
 
@@ -197,11 +199,12 @@ check: test-programs
 	@tests/run.sh $(BUILD)
 
 #: make bench       requests a second and CPU time, beside programs written by hand
-bench: all $(HAND_BENCH) $(ORM_BENCH) $(WEB_BENCH)
+bench: all $(HAND_BENCH) $(ORM_BENCH) $(WEB_BENCH) $(OPERATIONS_BENCH)
 	@tests/bench/web.sh
 	@tests/bench/bench.sh
 	@tests/bench/bench.sh --memory
 	@tests/bench/orm.sh
+	@tests/bench/operations.sh
 
 FUZZ_SECONDS ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))

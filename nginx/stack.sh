@@ -262,7 +262,7 @@ packages() {
 	wanted=(gcc libc6-dev make pkg-config libpq-dev libfcgi-dev libcjson-dev spawn-fcgi curl)
 	if [ "${1-}" = test ]; then
 		wanted+=(clang libclang-rt-dev libcmocka-dev libcurl4-openssl-dev valgrind wrk openssl)
-		wanted+=(lighttpd apache2-bin fcgiwrap)
+		wanted+=(lighttpd apache2-bin fcgiwrap procps)
 		wanted+=(systemd logrotate man-db mandoc) # of the deployment
 		programs+=(lighttpd apache2 fcgiwrap)
 		command -v pgbouncer >/dev/null || wanted+=(pgbouncer)

@@ -57,11 +57,11 @@ enum ath_status ath_logs_open(struct ath_configuration *configuration, struct at
 	log->fd = configuration->log_file == NULL ? STDERR_FILENO
 						  : open_file(configuration->log_file);
 	if (log->fd < 0)
-		return failed(error, "log-file", configuration->log_file);
+		return failed(error, "log_file", configuration->log_file);
 	if (!open_log(access, configuration->access_file, log))
-		return failed(error, "access-file", configuration->access_file);
+		return failed(error, "access_file", configuration->access_file);
 	if (!open_log(slow, configuration->slow_file, log))
-		return failed(error, "slow-file", configuration->slow_file);
+		return failed(error, "slow_file", configuration->slow_file);
 	log->form = form_of(format, log->fd);
 	access->form = form_of(format, access->fd);
 	slow->form = form_of(format, slow->fd);

@@ -75,10 +75,13 @@ logged() { grep -q -- "$1" "$log"; } # PATTERN
 says() { # PATTERN: a line of the log comes that has it
 	within "$patience" logged "$1" || fail "the log" "$(tail -n 5 "$log")" "$1"
 }
-get() { # PATH: the body, or what went wrong
+# The body, or what went wrong. Several may be under way, so each has files of its own.
+get() ( # PATH
+	work=$(mktemp -d "$work/get.XXXXXX")
 	request GET "$1" ''
 	[ "$status" = 200 ] && echo "$body" || echo "status $status"
-}
+	rm -rf "$work"
+)
 at_work() { # [VERSION]
 	# shellcheck disable=SC2053
 	[[ $(get /who) == ${1:-*}" "* ]]

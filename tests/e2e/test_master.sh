@@ -42,10 +42,11 @@ check_that "there is another first one" within "$patience" replaced
 check_that "with another pid" [ "$(workers 1)" != "$first" ]
 check "and the same second" "$(workers 2)" "$second"
 check_that "it answers" within "$patience" at_work
-get '/die?signal=6' >/dev/null
-check "the request that a worker died of" "$status" 502
+check "the request that a worker died of" "$(get '/die?signal=6')" 'status 502'
 says '"signal":"Aborted"'
 check_that "the others are answered" within "$patience" at_work
+
+check_that "all of them serve again" within "$patience" serves 4
 
 # one that cannot start is tried again, as long as it takes
 echo fails >"$work/how"

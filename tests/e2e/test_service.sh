@@ -114,6 +114,7 @@ if [ "$EUID" = 0 ]; then
 	kill -USR2 "$master"
 	says '"reload ended"'
 	check_that "an upgrade needs no root" within "$patience" at_work
+	check_that "so many workers" within "$patience" number_of_workers 2
 	check "the user afterwards" "$(of "$(workers 1)" Uid)" "$ids $ids $ids $ids"
 	end
 	log=$work/master.log

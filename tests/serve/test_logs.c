@@ -162,7 +162,7 @@ static void test_what_cannot_be_opened(void **state)
 	snprintf(nowhere, sizeof nowhere, "%s/none/x.log", directory);
 	configuration.slow_file = nowhere;
 	assert_int_equal(ath_logs_open(&configuration, &error), ATH_EIO);
-	assert_non_null(strstr(error.message, "slow-file"));
+	assert_non_null(strstr(error.message, "slow_file"));
 	assert_non_null(strstr(error.message, nowhere));
 	assert_null(strchr(error.message, '\n'));
 }

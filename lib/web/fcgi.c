@@ -223,10 +223,12 @@ static void lose_connection(struct connection *connection)
 
 static void leave(struct connection *connection)
 {
-	if (connection->state == BUSY)
-		lose_connection(connection);
-	else
+	if (connection->state != BUSY) {
 		close_connection(connection);
+		return;
+	}
+	connection->request->left = true;
+	lose_connection(connection);
 }
 
 static void arrival_passed(struct ath_timer *timer)

@@ -280,8 +280,13 @@ uint64_t ath_request_elapsed_us(const struct ath_request *request)
 	return ath_web_now_us() - request->began_us + waited_us;
 }
 
+/* 499 is what nginx calls a request whose client did not wait: that is no failure of ours. */
 static void end_telling(struct ath_request *request, int status, const struct ath_output *output)
 {
+	enum { CLIENT_LEFT = 499 };
+
+	if (request->left && status == 504)
+		status = CLIENT_LEFT;
 	request->took_us = ath_request_elapsed_us(request);
 	if (request->web->ended != NULL)
 		request->web->ended(request, status, output);

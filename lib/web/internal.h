@@ -210,6 +210,7 @@ struct ath_request {
 	struct ath_response *sent; /* the stream whose head has left */
 	size_t sent_bytes;         /* of its body */
 	bool gone;                 /* nobody takes the rest of it */
+	bool left;                 /* the client has, before there was an answer */
 	bool in_after;             /* a hook behind the handler runs */
 	uint64_t body_read;        /* bytes the handler has taken */
 

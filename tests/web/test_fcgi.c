@@ -100,6 +100,8 @@ static struct ath_response *sleeper(struct ath_request *request)
 	sem_post(&entered);
 	slept = ath_sleep(PATIENCE_MS);
 	sem_post(&left_off);
+	if (slept == ATH_ECANCELED) /* as a session that was cancelled has it */
+		return ath_problem(request, 504, "the client went away");
 	return ath_response_text(request, 200, "slept");
 }
 
@@ -725,11 +727,24 @@ static void garbage_is_closed(void **state)
 /* ---- clients that leave ------------------------------------------------------------------------
  */
 
+static int told; /* the status */
+static sem_t was_told;
+
+static void tell(struct ath_request *request, int status, const struct ath_output *output)
+{
+	(void)request;
+	(void)output;
+	told = status;
+	sem_post(&was_told);
+}
+
 static void a_handler_whose_client_leaves_is_cancelled(void **state)
 {
 	int peer;
 
 	(void)state;
+	sem_init(&was_told, 0, 0);
+	server.web.ended = tell;
 	start_usual_server();
 	peer = connect_peer();
 	send_request(peer, &(struct made_request){ .uri = "/sleep", .keep = true });
@@ -737,10 +752,15 @@ static void a_handler_whose_client_leaves_is_cancelled(void **state)
 	close(peer);
 	await(&left_off);
 	assert_int_equal(slept, ATH_ECANCELED);
+	await(&was_told);
+	assert_int_equal(told, 499);
 	peer = connect_peer();
 	say_hello(peer);
+	await(&was_told);
+	assert_int_equal(told, 200);
 	close(peer);
 	stop_server();
+	server.web.ended = NULL;
 }
 
 /* Also with bytes of a further request on their way, even more than are put aside. */

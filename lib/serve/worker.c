@@ -186,9 +186,10 @@ enum ath_status ath_worker_start(struct ath_worker *worker, struct ath_error *er
 {
 	enum ath_status status = call_listener(worker, worker->app->before_start, ATH_NEVER, 1);
 
-	/* whatever it says: ATH_EINVAL here would be the configuration's fault */
+	/* ATH_EINVAL is what the configuration is at fault with, and the application is not it */
 	if (status != ATH_OK && worker->signals == 0)
-		ath_error_set(error, ATH_EIO, "before_start failed: %s", ath_status_text(status));
+		ath_error_set(error, status == ATH_EINVAL ? ATH_EIO : status,
+			      "before_start failed: %s", ath_status_text(status));
 	return status;
 }
 

@@ -440,6 +440,14 @@ static void test_a_worker_that_cannot_start(void **state)
 			    "before_start failed: the database cannot be reached now");
 	ath_worker_close(&worker);
 	assert_string_equal(trace, "before_start running");
+
+	/* no mistake of the configuration, which the program would end with status 2 for */
+	ath_error_clear(&error);
+	answer_of[0] = ATH_EINVAL;
+	assert_int_equal(try_to_open(&listening, &error), ATH_OK);
+	assert_int_equal(ath_worker_start(&worker, &error), ATH_EINVAL);
+	assert_int_equal(error.status, ATH_EIO);
+	ath_worker_close(&worker);
 }
 
 static enum ath_status wait_in_start(struct ath_worker *of)

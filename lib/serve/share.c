@@ -7,9 +7,13 @@
 #include "serve/master.h"
 #include "serve/scoreboard_parts.h"
 
+/*
+ * What is no matter. Connections come in bursts, when many have served their thousand requests at
+ * once: workers that count too closely then leave them to one another, and a request waits.
+ */
 enum {
-	SLACK = 1,        /* connections more than the one with the fewest are no matter, */
-	SLACK_PART = 16,  /* nor is such a part of those that it has itself */
+	SLACK = 8,        /* connections more than the one with the fewest, */
+	SLACK_PART = 4,   /* and such a part of those that it has itself */
 	PATIENCE_MS = 50, /* so long the others are waited for */
 };
 

@@ -148,8 +148,7 @@ static void put_name(struct ath_log_line *line, const char *name)
 	}
 }
 
-/* ---- the beginning of a line ------------------------------------------------------------------
- */
+/* ---- the beginning of a line ----------------------------------------------------------------- */
 
 static void begin_json(struct ath_buffer *out, enum ath_log_level level)
 {
@@ -212,8 +211,7 @@ void ath_log_begin(struct ath_log_line *line, const struct ath_log *log, enum at
 	ath_log_begin_long(line, log, level, message, line->bytes, sizeof line->bytes);
 }
 
-/* ---- members ------------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 void ath_log_text(struct ath_log_line *line, const char *name, const char *value)
 {
@@ -259,8 +257,7 @@ void ath_log_json(struct ath_log_line *line, const char *name, const struct ath_
 	member_done(line);
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void write_lines(int fd, const char *lines, size_t length)
 {

@@ -392,8 +392,7 @@ struct ath_facts *ath_facts_make(struct ath_arena *arena, const struct ath_model
 /* Those that the engine keeps; NULL: the session is in error. */
 struct ath_facts *ath_facts_of(struct ath_session *session, const struct ath_model *model);
 
-/* ---- what the session's files need of each other ----------------------------------------------
- */
+/* ---- what the session's files need of each other --------------------------------------------- */
 
 static inline bool ath_session_ok(const struct ath_session *session)
 {
@@ -509,8 +508,7 @@ void ath_session_want_times(struct ath_session *session);
 uint64_t ath_session_clock(const struct ath_session *session);
 void ath_session_time(struct ath_session *session, const struct ath_batch *batch, uint64_t since);
 
-/* ---- what the server is told of a request (comments.c) ----------------------------------------
- */
+/* ---- what the server is told of a request (comments.c) --------------------------------------- */
 
 /* As far as the engine's options ask for it. Without memory nothing is told. */
 void ath_session_set_route(struct ath_session *session, const char *method, const char *route);

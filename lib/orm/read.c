@@ -196,8 +196,7 @@ size_t ath_session_extra_stride(const struct ath_model *model)
 	return lay_out(model, NULL, ath_model_is_tracked(model), true).stride;
 }
 
-/* ---- queries ------------------------------------------------------------------------------------
- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 bool ath_session_fits(struct ath_session *session, const struct ath_model *model,
 		      const struct ath_query *query)
@@ -274,8 +273,7 @@ void *ath_session_one(struct ath_session *session, const struct ath_model *model
 	return count == 1 ? objects[0] : NULL;
 }
 
-/* ---- by primary key -----------------------------------------------------------------------------
- */
+/* ---- by primary key -------------------------------------------------------------------------- */
 
 static void *select_by_key(struct ath_session *session, const struct ath_facts *facts,
 			   const struct ath_value *values)
@@ -357,8 +355,7 @@ bool ath_session_refresh(struct ath_session *session, const struct ath_model *mo
 	return ath_session_get(session, model, keys, ath_row_keys(model, row->old, keys)) != NULL;
 }
 
-/* ---- numbers
- * -------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 /* One value of the one row of a batch; false: the session is in error. */
 static bool take_scalar(struct ath_session *session, struct ath_batch *batch,
@@ -420,8 +417,7 @@ bool ath_session_scalar(struct ath_session *session, const struct ath_query *que
 	return batch != NULL && take_scalar(session, batch, &target, value);
 }
 
-/* ---- EXPLAIN
- * -------------------------------------------------------------------------------------- */
+/* ---- EXPLAIN --------------------------------------------------------------------------------- */
 
 static void explain(struct ath_sql *sql, const struct ath_query *query)
 {

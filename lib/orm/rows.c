@@ -132,8 +132,7 @@ static bool same_key(const struct ath_key *key, const void *a, const void *b)
 	return true;
 }
 
-/* ---- the tables -------------------------------------------------------------------------------
- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 static void chain(struct ath_row_table *table, struct ath_row *row)
 {
@@ -212,8 +211,7 @@ static struct ath_row *next_of(const struct ath_rows *rows, const struct ath_row
 	return rows->stored.buckets == NULL ? row->next : row->chain;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static bool has_keys(const struct ath_key *key, const void *object, const struct ath_value *keys)
 {
@@ -326,8 +324,7 @@ struct ath_row *ath_rows_of(struct ath_rows *rows, const struct ath_model *model
 	return row != NULL && row->object == object ? row : find_object(rows, object);
 }
 
-/* ---- coming and going -------------------------------------------------------------------------
- */
+/* ---- coming and going ------------------------------------------------------------------------ */
 
 /* The row is stored: from now on it is found by its key. */
 bool ath_rows_enter_map(struct ath_rows *rows, struct ath_row *row)
@@ -406,8 +403,7 @@ bool ath_rows_add(struct ath_rows *rows, struct ath_row *row)
 	return state != ATH_ROW_STORED || ath_rows_enter_map(rows, row);
 }
 
-/* ---- changes ----------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 /* Has a relation been given other rows than it was loaded with? */
 static bool is_relation_changed(const struct ath_member *member, const void *object,

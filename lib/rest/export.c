@@ -28,8 +28,7 @@ struct ath_response *ath_rows_ndjson(struct ath_request *request, const struct a
 	return response;
 }
 
-/* ---- CSV ---------------------------------------------------------------------------------------
- */
+/* ---- CSV ------------------------------------------------------------------------------------- */
 
 /* In quotes when it has to be; an empty one too, which tells it from NULL. */
 static void put_field(struct ath_buffer *out, const char *text, size_t length)

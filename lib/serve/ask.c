@@ -11,8 +11,7 @@
 enum { PATIENCE_S = 5, ID = 1, HEADER = 8, CEILING = 64 * 1024 * 1024 };
 enum record { BEGIN = 1, END = 3, PARAMS = 4, INPUT = 5, OUTPUT = 6 };
 
-/* ---- connecting --------------------------------------------------------------------------------
- */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static int try_connect(const struct sockaddr *address, socklen_t length)
 {
@@ -80,8 +79,7 @@ static int connect_to(const char *socket)
 									  : connect_tcp(socket);
 }
 
-/* ---- the request -------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static void put_record(struct ath_buffer *out, enum record type, const void *data, size_t length)
 {
@@ -129,8 +127,7 @@ static bool send_request(int fd, const char *uri)
 	return sent;
 }
 
-/* ---- the answer
- * ---------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static bool receive(int fd, void *to, size_t length)
 {

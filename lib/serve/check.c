@@ -33,8 +33,7 @@ static void say_error(struct checking *checking, const char *what)
 	ath_error_clear(&checking->error);
 }
 
-/* ---- directories ------------------------------------------------------------------------------
- */
+/* ---- directories ----------------------------------------------------------------------------- */
 
 static enum ath_status check_directory(const char *option, const char *path, int mode,
 				       struct ath_error *error)
@@ -62,8 +61,7 @@ enum ath_status ath_check_migrations(const struct ath_configuration *configurati
 	return check_directory("migrations", configuration->migrations, R_OK | X_OK, error);
 }
 
-/* ---- what needs no database ---------------------------------------------------------------------
- */
+/* ---- what needs no database ------------------------------------------------------------------ */
 
 /* Whatever makes no sense has been refused before. */
 static void check_configuration(struct checking *checking)
@@ -98,8 +96,7 @@ static void say_application(struct checking *checking)
 	say(checking, true, "application", text);
 }
 
-/* ---- the connection ---------------------------------------------------------------------------
- */
+/* ---- the connection -------------------------------------------------------------------------- */
 
 struct server {
 	const char *version, *user, *database;
@@ -151,8 +148,7 @@ static bool check_connection(struct checking *checking)
 	return good;
 }
 
-/* ---- what is in the database --------------------------------------------------------------------
- */
+/* ---- what is in the database ----------------------------------------------------------------- */
 
 static void take_migration(const char *migration, enum ath_migration_state state, void *arg)
 {
@@ -221,8 +217,7 @@ static void check_limits(struct checking *checking)
 		say_error(checking, "connections");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 bool ath_check_command(const struct ath_app *app, const struct ath_configuration *configuration,
 		       struct ath_buffer *out)

@@ -80,8 +80,7 @@ const struct ath_route ath_own_routes[] = {
 	{ 0 },
 };
 
-/* ---- the status process ------------------------------------------------------------------------
- */
+/* ---- the status process ---------------------------------------------------------------------- */
 
 static const struct ath_route status_routes[] = {
 	ATH_ROUTE(GET, "/-/live", ath_answer_live),

@@ -79,8 +79,7 @@ enum ath_status ath_configuration_read(struct ath_configuration *configuration,
 void ath_configuration_drop(struct ath_configuration *configuration);
 void ath_configuration_close(struct ath_configuration *configuration);
 
-/* ---- the logs (logs.c) -----------------------------------------------------------------------
- */
+/* ---- the logs (logs.c) ----------------------------------------------------------------------- */
 
 /*
  * Opens what log_file, access_file and slow_file name, and sets log, access and slow. Before the
@@ -100,8 +99,7 @@ const struct ath_log *ath_access_open(struct ath_worker *worker,
 				      const struct ath_configuration *configuration);
 void ath_access_close(struct ath_worker *worker);
 
-/* ---- the worker (worker.c) --------------------------------------------------------------------
- */
+/* ---- the worker (worker.c) ------------------------------------------------------------------- */
 
 struct ath_running;
 struct ath_periodic;
@@ -187,8 +185,7 @@ enum ath_status ath_worker_cgi(const struct ath_app *app,
 			       const struct ath_configuration *configuration,
 			       struct ath_error *error) ATH_MUST_CHECK;
 
-/* ---- tasks (tasks.c) --------------------------------------------------------------------------
- */
+/* ---- tasks (tasks.c) ------------------------------------------------------------------------- */
 
 /* Takes the application's periodic tasks, */
 enum ath_status ath_tasks_open(struct ath_worker *worker, struct ath_error *error) ATH_MUST_CHECK;
@@ -202,8 +199,7 @@ void ath_tasks_end(struct ath_worker *worker);
 /* A worker warns of migrations that are not applied; one does so for all (pending.c). */
 void ath_pending_look(struct ath_worker *worker);
 
-/* ---- the master (master.c, sockets.c) ----------------------------------------------------------
- */
+/* ---- the master (master.c, sockets.c) -------------------------------------------------------- */
 
 /*
  * Serves the application until it is told to end, by a master and its workers, or by this process
@@ -223,8 +219,7 @@ bool ath_socket_is_given(void) ATH_MUST_CHECK;
 int ath_status_command(const struct ath_app *app, const struct ath_configuration *configuration,
 		       int argc, char **argv) ATH_MUST_CHECK;
 
-/* ---- what the framework answers by itself (health.c) -------------------------------------------
- */
+/* ---- what the framework answers by itself (health.c) ----------------------------------------- */
 
 struct ath_response *ath_answer_live(struct ath_request *request);
 struct ath_response *ath_answer_ready(struct ath_request *request);

@@ -70,8 +70,7 @@ enum ath_status ath_logs_open(struct ath_configuration *configuration, struct at
 	return ATH_OK;
 }
 
-/* ---- anew -------------------------------------------------------------------------------------
- */
+/* ---- anew ------------------------------------------------------------------------------------ */
 
 /* The old one is written to as long as there is no new one, and hears of that. */
 static bool reopen(const struct ath_configuration *configuration, int fd, const char *file)
@@ -104,8 +103,7 @@ enum ath_status ath_logs_reopen(const struct ath_configuration *configuration)
 	return log && access && slow ? ATH_OK : ATH_EIO;
 }
 
-/* ---- requests -----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void flush(struct ath_turn_end *end)
 {

@@ -27,8 +27,7 @@ struct invocation {
 	struct ath_buffer out;
 };
 
-/* ---- saying what is wrong ---------------------------------------------------------------------
- */
+/* ---- saying what is wrong -------------------------------------------------------------------- */
 
 /* A database, role or password that is wrong stays so until somebody changes something. */
 static const char *remedy_of(const struct ath_error *error)
@@ -259,8 +258,7 @@ static int print_options(struct invocation *invocation)
 	return print(invocation, 0);
 }
 
-/* ---- the command line -------------------------------------------------------------------------
- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 /* False: it is none of those that go with every command. */
 static bool take_general_flag(struct invocation *invocation, const struct ath_argument *argument)
@@ -353,8 +351,7 @@ static int check_words(struct invocation *invocation)
 			   *command->arguments == '\0' ? "no arguments" : command->arguments);
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int read_configuration(struct invocation *invocation, bool needs_database)
 {

@@ -28,8 +28,7 @@ struct ath_metric {
 	bool largest; /* of two processes with one number; else their sum */
 };
 
-/* ---- values and labels ------------------------------------------------------------------------
- */
+/* ---- values and labels ----------------------------------------------------------------------- */
 
 static void put_value(struct page *page, uint64_t value, enum unit unit)
 {
@@ -215,8 +214,7 @@ static void put_durations(struct page *page, const struct ath_metric *metric)
 	}
 }
 
-/* ---- of each worker ----------------------------------------------------------------------------
- */
+/* ---- of each worker -------------------------------------------------------------------------- */
 
 static bool is_told(const struct ath_slot *slot)
 {
@@ -288,8 +286,7 @@ static void put_worker_start(struct page *page, const struct ath_metric *metric)
 	put_workers(page, metric, start_of);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define COUNTER(name_, number_, help_)                                                             \
 	{                                                                                          \

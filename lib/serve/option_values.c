@@ -204,8 +204,7 @@ static enum ath_status check_socket(const char *value, const char *label, struct
 	return ATH_OK;
 }
 
-/* ---- into the member, and out of it -----------------------------------------------------------
- */
+/* ---- into the member, and out of it ---------------------------------------------------------- */
 
 static enum ath_status set_text(const struct ath_option *option, const char **member,
 				const char *value, const char *label, struct ath_error *error)

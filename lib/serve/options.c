@@ -51,8 +51,7 @@ static void set_defaults(struct ath_reading *reading)
 					ath_options[i].name, NULL);
 }
 
-/* ---- credentials: systemd's LoadCredential= ----------------------------------------------------
- */
+/* ---- credentials: systemd's LoadCredential= -------------------------------------------------- */
 
 static void read_credential(struct ath_reading *reading, const char *directory,
 			    const struct ath_option *option)
@@ -75,8 +74,7 @@ static void read_credentials(struct ath_reading *reading)
 			read_credential(reading, directory, &ath_options[i]);
 }
 
-/* ---- the file: of the command line, or the environment ------------------------------------------
- */
+/* ---- the file: of the command line, or the environment --------------------------------------- */
 
 static const char *file_name(const struct ath_arguments *given, struct ath_error *error)
 {

@@ -60,8 +60,7 @@ struct ath_option {
 extern const struct ath_option ath_options[];
 extern const size_t ath_option_count;
 
-/* ---- how a name is spelt (option_names.c) -----------------------------------------------------
- */
+/* ---- how a name is spelt (option_names.c) ---------------------------------------------------- */
 
 enum ath_spelling {
 	ATH_SPELT_FLAG,     /* --stop-timeout */
@@ -85,8 +84,7 @@ const char *ath_option_guess(char text[ATH_GUESS_SIZE], const char *name, size_t
 			     enum ath_spelling spelling);
 const char *ath_word_guess(char text[ATH_GUESS_SIZE], const char *name, const char *const *words);
 
-/* ---- values (option_values.c) -----------------------------------------------------------------
- */
+/* ---- values (option_values.c) ---------------------------------------------------------------- */
 
 /*
  * Puts a value into its member. label: who says it, "--workers" or "users.conf:3: workers", for the
@@ -104,8 +102,7 @@ void ath_option_copy(const struct ath_option *option, struct ath_configuration *
 /* A number's text in the unit of its type. */
 void ath_option_number(enum ath_option_type type, int64_t number, struct ath_buffer *out);
 
-/* ---- the command line (command_line.c) --------------------------------------------------------
- */
+/* ---- the command line (command_line.c) ------------------------------------------------------- */
 
 /* One argument behind the other. */
 struct ath_arguments {
@@ -126,8 +123,7 @@ struct ath_argument {
 bool ath_next_argument(struct ath_arguments *arguments, struct ath_argument *argument,
 		       struct ath_error *error);
 
-/* ---- reading (options.c, options_file.c) -------------------------------------------------------
- */
+/* ---- reading (options.c, options_file.c) ----------------------------------------------------- */
 
 struct ath_reading {
 	struct ath_configuration configuration;
@@ -148,8 +144,7 @@ const char *ath_reading_secret(struct ath_reading *reading, const char *path, co
 /* All lines of a configuration file. */
 void ath_reading_lines(struct ath_reading *reading, const char *path);
 
-/* ---- what is printed of them (options_text.c) -------------------------------------------------
- */
+/* ---- what is printed of them (options_text.c) ------------------------------------------------ */
 
 void ath_print_configuration(const struct ath_configuration *configuration, struct ath_buffer *out);
 /* For --help: the rows of some groups, bits 1 << enum ath_option_group. */
@@ -158,8 +153,7 @@ void ath_print_options_help(unsigned groups, struct ath_buffer *out);
 void ath_print_options_man(struct ath_buffer *out);
 void ath_print_options_markdown(struct ath_buffer *out);
 
-/* ---- commands (help.c, routes.c, check.c) ------------------------------------------------------
- */
+/* ---- commands (help.c, routes.c, check.c) ---------------------------------------------------- */
 
 enum ath_command_number {
 	ATH_COMMAND_SERVE,

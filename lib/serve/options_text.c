@@ -6,8 +6,7 @@
 
 enum { COLUMN = 26, NAME_WIDTH = 22, VALUE_WIDTH = 24, PAGE_WIDTH = 79 };
 
-/* ---- what is in force -------------------------------------------------------------------------
- */
+/* ---- what is in force ------------------------------------------------------------------------ */
 
 /* As a file would need it. */
 static void write_value(struct ath_buffer *out, const char *value)
@@ -49,8 +48,7 @@ void ath_print_configuration(const struct ath_configuration *configuration, stru
 		print_line(&ath_options[i], configuration, out);
 }
 
-/* ---- for a person -----------------------------------------------------------------------------
- */
+/* ---- for a person ---------------------------------------------------------------------------- */
 
 static void write_flag(const struct ath_option *option, bool file, struct ath_buffer *out)
 {
@@ -120,8 +118,7 @@ void ath_print_options_help(unsigned groups, struct ath_buffer *out)
 			help_group(group, out);
 }
 
-/* ---- for the manual ---------------------------------------------------------------------------
- */
+/* ---- for the manual -------------------------------------------------------------------------- */
 
 /* Text as a language of markup takes it. */
 typedef void write_escaped(const char *text, struct ath_buffer *out);

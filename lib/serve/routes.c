@@ -37,8 +37,7 @@ static int width_of(const struct ath_leaf *first, bool path)
 	return (int)width;
 }
 
-/* ---- a table ----------------------------------------------------------------------------------
- */
+/* ---- a table --------------------------------------------------------------------------------- */
 
 static void print_row(const struct ath_leaf *leaf, int path_width, int name_width,
 		      struct ath_buffer *out)
@@ -75,8 +74,7 @@ static void print_table(const struct ath_leaf *first, struct ath_buffer *out)
 		print_row(leaf, path_width, name_width, out);
 }
 
-/* ---- JSON -------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_text(struct ath_buffer *out, const char *name, const char *value)
 {

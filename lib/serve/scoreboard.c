@@ -19,8 +19,7 @@ const uint64_t ath_bucket_ends[ATH_BUCKETS - 1] = {
 #undef X
 };
 
-/* ---- the mapping ------------------------------------------------------------------------------
- */
+/* ---- the mapping ----------------------------------------------------------------------------- */
 
 /* Cuts pieces off the mapping; with start NULL it only counts how long that has to be. */
 struct pieces {
@@ -86,8 +85,7 @@ static struct ath_scoreboard *map(size_t slots, size_t routes)
 	return board;
 }
 
-/* ---- the routes, which have the numbers that they have in every worker ------------------------
- */
+/* ---- the routes, which have the numbers that they have in every worker ----------------------- */
 
 static const char *method_name(enum ath_method method)
 {
@@ -174,8 +172,7 @@ void ath_scoreboard_set_listener(struct ath_scoreboard *board, int fd)
 	board->listener = fd;
 }
 
-/* ---- adding up ---------------------------------------------------------------------------------
- */
+/* ---- adding up ------------------------------------------------------------------------------- */
 
 static void add_numbers(uint64_t *to, const uint64_t *from, size_t count)
 {
@@ -246,8 +243,7 @@ struct ath_tally *ath_scoreboard_sum(struct ath_scoreboard *board, struct ath_ar
 	return sum;
 }
 
-/* ---- the master's ------------------------------------------------------------------------------
- */
+/* ---- the master's ---------------------------------------------------------------------------- */
 
 /* What a reader sees in between it will look at again: see ath_scoreboard_sum(). */
 static void begin_change(struct ath_scoreboard *board)

@@ -72,12 +72,13 @@ enum ath_gauge {
 	X(200)                                                                                     \
 	X(201)                                                                                     \
 	X(202)                                                                                     \
-	X(203) X(204) X(205) X(206) X(207) X(208) X(226) X(300) X(301) X(302) X(303) X(304) X(305) \
-		X(307) X(308) X(400) X(401) X(402) X(403) X(404) X(405) X(406) X(407) X(408)       \
-			X(409) X(410) X(411) X(412) X(413) X(414) X(415) X(416) X(417) X(421)      \
-				X(422) X(423) X(424) X(425) X(426) X(428) X(429) X(431) X(451)     \
-					X(499) X(500) X(501) X(502) X(503) X(504) X(505) X(506)    \
-						X(507) X(508) X(510) X(511)
+	X(203)                                                                                     \
+	X(204) X(205) X(206) X(207) X(208) X(226) X(300) X(301) X(302) X(303) X(304) X(305) X(307) \
+		X(308) X(400) X(401) X(402) X(403) X(404) X(405) X(406) X(407) X(408) X(409)       \
+			X(410) X(411) X(412) X(413) X(414) X(415) X(416) X(417) X(421) X(422)      \
+				X(423) X(424) X(425) X(426) X(428) X(429) X(431) X(451) X(499)     \
+					X(500) X(501) X(502) X(503) X(504) X(505) X(506) X(507)    \
+						X(508) X(510) X(511)
 
 enum ath_status_row {
 	ATH_STATUS_ROW_OTHER,
@@ -118,8 +119,7 @@ struct ath_tally {
 	struct ath_route_count *routes; /* route_count of the board */
 };
 
-/* ---- what a process does ----------------------------------------------------------------------
- */
+/* ---- what a process does --------------------------------------------------------------------- */
 
 /* A request in flight. It is free when begun_us is 0, and then still says what it was. */
 struct ath_entry {
@@ -178,8 +178,7 @@ static inline void ath_write_number(uint64_t *number, uint64_t value)
 	__atomic_store_n(number, value, __ATOMIC_RELAXED);
 }
 
-/* ---- for the pages -----------------------------------------------------------------------------
- */
+/* ---- for the pages --------------------------------------------------------------------------- */
 
 /* The sum over all processes, dead and alive; NULL: no memory. */
 struct ath_tally *ath_scoreboard_sum(struct ath_scoreboard *board, struct ath_arena *arena);

@@ -22,8 +22,7 @@ static void add(uint64_t *number, uint64_t more)
 	ath_write_number(number, *number + more);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* The one that was used last is the one that the cache still holds. */
 static struct ath_entry *take_entry(struct ath_slot *slot)
@@ -136,8 +135,7 @@ static void ended(struct ath_request *request, int status, const struct ath_outp
 	free_entry(slot, request->mark, request->took_us);
 }
 
-/* ---- once a second
- * ------------------------------------------------------------------------------- */
+/* ---- once a second --------------------------------------------------------------------------- */
 
 /* The first number is the whole of its address space, the second what of it is in memory. */
 uint64_t ath_process_memory(pid_t pid)
@@ -286,8 +284,7 @@ static void tick(struct ath_timer *timer)
 	ath_timer_start(worker->loop, timer, now + TICK_MS);
 }
 
-/* ---- what keeps the loop ------------------------------------------------------------------------
- */
+/* ---- what keeps the loop --------------------------------------------------------------------- */
 
 /* Nobody else is served meanwhile: what does not wait by the library belongs into ath_offload(). */
 static void blocked(uint32_t mark, int64_t ms, void *arg)
@@ -313,8 +310,7 @@ static void blocked(uint32_t mark, int64_t ms, void *arg)
 	ath_log_end(&line);
 }
 
-/* ---- the worker ---------------------------------------------------------------------------------
- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 void ath_slot_attach(struct ath_worker *worker)
 {

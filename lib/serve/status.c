@@ -16,8 +16,7 @@
 
 #include "serve/status_parts.h"
 
-/* ---- facts ------------------------------------------------------------------------------------
- */
+/* ---- facts ----------------------------------------------------------------------------------- */
 
 static void add(struct ath_status_facts *facts, const char *name, enum ath_status_fact_kind kind,
 		uint64_t number)
@@ -221,8 +220,7 @@ static bool find_processes(struct ath_status_page *page)
 	return true;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void put_name(struct ath_buffer *out, const char *name)
 {
@@ -294,8 +292,7 @@ static void put_json(struct ath_status_page *page, bool full)
 	ath_buffer_append(out, "}", 1);
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 /* A browser says that it wants HTML; what takes anything is a program. */
 static bool wants_json(struct ath_request *request)

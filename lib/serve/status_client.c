@@ -26,8 +26,7 @@ struct client {
 	struct ath_error error;
 };
 
-/* ---- text goes out ------------------------------------------------------------------------------
- */
+/* ---- text goes out --------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const char *data, size_t length)
 {
@@ -57,8 +56,7 @@ static int complain(const struct client *client, int code)
 	return code;
 }
 
-/* ---- a look
- * -------------------------------------------------------------------------------------- */
+/* ---- a look ---------------------------------------------------------------------------------- */
 
 static enum ath_status keep(struct ath_look *look, const struct ath_buffer *body,
 			    struct ath_error *error)
@@ -129,8 +127,7 @@ static bool show(const struct client *client, const char *before, const char *be
 	return shown;
 }
 
-/* ---- again and again
- * ------------------------------------------------------------------------------ */
+/* ---- again and again ------------------------------------------------------------------------- */
 
 /* INT and TERM are taken as events, so that the terminal is left as it was. */
 static int open_signals(void)
@@ -226,8 +223,7 @@ static int watch_terminal(struct client *client)
 	return code;
 }
 
-/* ---- the command
- * ------------------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int run(struct client *client)
 {

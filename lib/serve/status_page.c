@@ -26,8 +26,7 @@ static const char head[] =
 	"dt { font-size: .85rem; opacity: .7 }\ndd { margin: 0; font-weight: 600 }\n"
 	"</style>\n";
 
-/* ---- numbers for people ------------------------------------------------------------------------
- */
+/* ---- numbers for people ---------------------------------------------------------------------- */
 
 static void put_seconds(struct ath_buffer *out, uint64_t seconds)
 {
@@ -101,8 +100,7 @@ static bool is_text(const struct ath_status_fact *fact)
 	return fact->kind == ATH_FACT_TEXT || fact->kind == ATH_FACT_MOMENT;
 }
 
-/* ---- the page ----------------------------------------------------------------------------------
- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static void put_pool(struct ath_status_page *page)
 {

@@ -26,8 +26,7 @@ void ath_put_shown(struct ath_buffer *out, struct ath_text text)
 	}
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static struct ath_text text_of(const struct ath_look *look, const struct ath_json_token *object,
 			       const char *name)
@@ -61,8 +60,7 @@ static const struct ath_json_token *processes_of(const struct ath_look *look)
 	return list != NULL && list->type == ATH_JSON_ARRAY ? list : NULL;
 }
 
-/* ---- numbers for people ------------------------------------------------------------------------
- */
+/* ---- numbers for people ---------------------------------------------------------------------- */
 
 static const char *shorten(char text[NUMBER], int64_t seconds)
 {
@@ -105,8 +103,7 @@ static const char *rate(char text[NUMBER], const struct ath_look *look,
 	return text;
 }
 
-/* ---- the table ----------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static void put_pool(const struct ath_look *look, struct ath_buffer *out)
 {

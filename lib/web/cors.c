@@ -13,8 +13,7 @@ enum { USUAL_MAX_AGE = 600, MOST_MAX_AGE = 86400 };
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz", digits[] = "0123456789";
 
-/* ---- at start ---------------------------------------------------------------------------------
- */
+/* ---- at start -------------------------------------------------------------------------------- */
 
 /* [:port] and nothing behind it: a browser does not send the usual one of the scheme. */
 static bool is_port(const char *text, const char *scheme)
@@ -101,8 +100,7 @@ enum ath_status ath_cors_check(const struct ath_cors *cors, struct ath_error *er
 	return check_names(cors->exposed_headers, "exposed_headers", error);
 }
 
-/* ---- of a request -------------------------------------------------------------------------------
- */
+/* ---- of a request ---------------------------------------------------------------------------- */
 
 static bool is_set(const struct ath_request *request)
 {

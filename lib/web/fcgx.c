@@ -142,8 +142,7 @@ static struct stream *new_writer(struct ath_request *request,
 	return stream;
 }
 
-/* ---- streams for handlers of ours --------------------------------------------------------------
- */
+/* ---- streams for handlers of ours ------------------------------------------------------------ */
 
 static bool take_body(struct stream *stream, const char *data, size_t length)
 {
@@ -179,8 +178,7 @@ FCGX_Stream *ath_body_fcgx(struct ath_request *request)
 	return stream == NULL ? NULL : &stream->fcgx;
 }
 
-/* ---- the head that a handler of libfcgi writes (RFC 3875, 6.2) ----------------------------------
- */
+/* ---- the head that a handler of libfcgi writes (RFC 3875, 6.2) ------------------------------- */
 
 struct head {
 	int status;
@@ -297,8 +295,7 @@ static bool take_errors(struct stream *stream, const char *data, size_t length)
 	return true;
 }
 
-/* ---- running it ---------------------------------------------------------------------------------
- */
+/* ---- running it ------------------------------------------------------------------------------ */
 
 struct mounted {
 	struct stream *in, *out, *err;

@@ -181,8 +181,7 @@ int ath_accept(struct ath_request *request, const char *const *types, size_t cou
 	return best;
 }
 
-/* ---- something of the application's -----------------------------------------------------------
- */
+/* ---- something of the application's ---------------------------------------------------------- */
 
 void ath_set_context(struct ath_request *request, void *context)
 {

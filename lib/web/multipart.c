@@ -137,8 +137,7 @@ static bool take_text(struct reader *reader, const char *text)
 	return true;
 }
 
-/* ---- the data of a part ------------------------------------------------------------------------
- */
+/* ---- the data of a part ---------------------------------------------------------------------- */
 
 static bool spool(struct reader *reader)
 {
@@ -250,8 +249,7 @@ static bool read_head(struct reader *reader, struct ath_text *head)
 	return head->length <= MAX_PART_HEAD;
 }
 
-/* ---- parts -------------------------------------------------------------------------------------
- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static bool is_text(struct ath_text text)
 {

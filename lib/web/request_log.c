@@ -146,8 +146,7 @@ void ath_request_log(const struct ath_request *request, int status, const struct
 		log_slow(request, status, output);
 }
 
-/* ---- for a browser (W3C Server Timing) ---------------------------------------------------------
- */
+/* ---- for a browser (W3C Server Timing) ------------------------------------------------------- */
 
 void ath_put_server_timing(struct ath_buffer *head, const struct ath_request *request)
 {

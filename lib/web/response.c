@@ -84,8 +84,7 @@ void ath_response_header(struct ath_response *response, const char *name, const 
 	ath_buffer_append(&response->headers, "\r\n", 2);
 }
 
-/* ---- other kinds ------------------------------------------------------------------------------
- */
+/* ---- other kinds ----------------------------------------------------------------------------- */
 
 void ath_put_html(struct ath_buffer *out, const char *text)
 {
@@ -179,8 +178,7 @@ struct ath_response *ath_response_file(struct ath_request *request, const char *
 	return response;
 }
 
-/* ---- cookies (RFC 6265, 4.1.1) ------------------------------------------------------------------
- */
+/* ---- cookies (RFC 6265, 4.1.1) --------------------------------------------------------------- */
 
 static bool is_cookie_value(const char *value)
 {
@@ -223,8 +221,7 @@ void ath_response_cookie(struct ath_response *response, const char *name, const 
 		ath_response_header(response, "Set-Cookie", ath_buffer_c_string(&line));
 }
 
-/* ---- conditions (RFC 9110, 13) ------------------------------------------------------------------
- */
+/* ---- conditions (RFC 9110, 13) --------------------------------------------------------------- */
 
 /* Is the quoted tag in the list? Weakly W/"x" and "x" are the same. */
 static bool lists(const char *list, const char *tag, bool weakly)

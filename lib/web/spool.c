@@ -131,8 +131,7 @@ void ath_spool_close_all(struct ath_request *request)
 	request->spools = NULL;
 }
 
-/* ---- keeping a file ----------------------------------------------------------------------------
- */
+/* ---- keeping a file -------------------------------------------------------------------------- */
 
 static void sync_directory(struct work *work)
 {

@@ -214,6 +214,8 @@ void ath_pipeline_leave(struct ath_engine *engine);
 void ath_pool_leave(struct ath_engine *engine);
 void ath_pipeline_lost(struct ath_engine *engine, struct ath_connection *connection);
 void ath_pool_lost(struct ath_engine *engine, struct ath_connection *connection);
+/* Connections for transactions that there may be at once. */
+size_t ath_pool_limit(const struct ath_engine *engine);
 /* A connection is lent, or was; one more waits for one, or one less. */
 void ath_pool_lends(struct ath_engine *engine);
 void ath_pool_takes_back(struct ath_engine *engine);

@@ -28,15 +28,10 @@ void ath_engine_count_error(struct ath_engine *engine, const struct ath_error *e
 	counts->sqlstates[i].count++;
 }
 
-static size_t pool_most(const struct ath_engine *engine)
-{
-	return (size_t)engine->options.pool_size + (size_t)engine->options.max_overflow;
-}
-
 /* One more listens. Cancels have no connection of their own. */
 static size_t connections_most(const struct ath_engine *engine)
 {
-	return (size_t)engine->options.pipelines + pool_most(engine) + 1;
+	return (size_t)engine->options.pipelines + ath_pool_limit(engine) + 1;
 }
 
 void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_stats *stats)
@@ -46,7 +41,7 @@ void ath_engine_get_stats(const struct ath_engine *engine, struct ath_engine_sta
 	*stats = (struct ath_engine_stats){
 		.pipelines = engine->pipeline_count,
 		.pipelines_most = (size_t)engine->options.pipelines,
-		.pool_most = pool_most(engine),
+		.pool_most = ath_pool_limit(engine),
 		.pool_open = engine->pool_count - engine->pool_opening,
 		.pool_idle = engine->idle_count,
 		.pool_lent = engine->load.lent,

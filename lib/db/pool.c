@@ -9,7 +9,7 @@
 
 static void pool_opened(struct ath_engine *engine, struct ath_connection *connection);
 
-static size_t pool_limit(const struct ath_engine *engine)
+size_t ath_pool_limit(const struct ath_engine *engine)
 {
 	return (size_t)engine->options.pool_size + (size_t)engine->options.max_overflow;
 }
@@ -51,7 +51,7 @@ static enum ath_status open_wanted(struct ath_engine *engine)
 		return ATH_OK;
 	}
 	while (status == ATH_OK && engine->pool_opening < engine->load.waiting &&
-	       engine->pool_count < pool_limit(engine)) {
+	       engine->pool_count < ath_pool_limit(engine)) {
 		status = ath_engine_connect(engine, &engine->url, &engine->retry, pool_opened);
 		if (status == ATH_OK) {
 			engine->pool_opening++;
@@ -131,8 +131,8 @@ static enum ath_status wait_in_queue(struct ath_engine *engine, struct ath_pool_
 	if (status == ATH_ETIMEDOUT && ath_now() >= patience) {
 		engine->counts.pool_timeouts++;
 		return ath_error_set(wait->error, ATH_EUNAVAILABLE,
-				     "all %zu connections were busy for %d ms", pool_limit(engine),
-				     engine->options.pool_timeout_ms);
+				     "all %zu connections were busy for %d ms",
+				     ath_pool_limit(engine), engine->options.pool_timeout_ms);
 	}
 	if (status != ATH_OK)
 		ath_error_set(wait->error, status, "waiting for a connection: %s",

@@ -12,11 +12,6 @@ enum {
 	SMOOTH = 32, /* leases: those that began together end together, and share unevenly */
 };
 
-static size_t limit_of(const struct ath_engine *engine)
-{
-	return (size_t)engine->options.pool_size + (size_t)engine->options.max_overflow;
-}
-
 /* The time of all that are lent, which leases that end share between them: so it is one's own. */
 static void pass_time(struct ath_pool_load *load)
 {
@@ -104,7 +99,7 @@ enum ath_status ath_pool_patience(struct ath_engine *engine, int64_t deadline, i
 {
 	struct ath_pool_load *load = &engine->load;
 	int64_t lease = lease_ms(load), now = load->at;
-	int64_t wait = (int64_t)(load->waiting + 1) * lease / (int64_t)limit_of(engine);
+	int64_t wait = (int64_t)(load->waiting + 1) * lease / (int64_t)ath_pool_limit(engine);
 	int64_t patience = engine->options.pool_timeout_ms;
 
 	*until = now + patience;
